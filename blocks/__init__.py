@@ -1,0 +1,1 @@
+"""What an operator configures and saves: Prefect blocks."""

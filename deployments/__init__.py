@@ -1,0 +1,1 @@
+"""When and where the flows run, and the ``ltx`` command."""

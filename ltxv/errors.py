@@ -66,9 +66,7 @@ class Refused(LTXError):
         return [violation.as_detail() for violation in self.violations]
 
     @classmethod
-    def because(
-        cls, loc: Loc, msg: str, *, type: str, input: Any = None, **ctx: Any
-    ) -> Refused:
+    def because(cls, loc: Loc, msg: str, *, type: str, input: Any = None, **ctx: Any) -> Refused:
         """Return a refusal with a single violation."""
         return cls(Violation(loc=loc, msg=msg, type=type, ctx=ctx, input=input))
 

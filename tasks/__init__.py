@@ -1,0 +1,1 @@
+"""One stage each: Prefect tasks, thin over ``ltxv``."""

@@ -1,0 +1,1 @@
+"""The embedded ``tiny`` checkpoint: real geometry, a few megabytes, runs on a CPU."""
