@@ -72,7 +72,18 @@ class Refused(LTXError):
 
 
 class Transient(LTXError):
-    """A fault of the moment (a network, a busy server): the same call may succeed later."""
+    """A fault of the moment (a network, a busy server): the same call may succeed later.
+
+    Raised with a text, or with the ``Violation`` that tells the caller why once every try failed.
+    """
+
+    def __init__(self, reason: str | Violation = "") -> None:
+        self.violation = reason if isinstance(reason, Violation) else None
+        self._reason = reason
+        super().__init__(str(reason))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self._reason,))
 
 
 class Misconfigured(LTXError):
