@@ -1,0 +1,309 @@
+"""The request: every field of the hosted endpoint's schema, its defaults and its ranges.
+
+Names and defaults are those of the endpoint's first schema; the later generations' names are
+understood too. Ranges are the endpoint's where it states them; the number of frames ends where the
+model's own description does (it "works best below 257 frames").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from ltxv.errors import Refused, Violation
+from ltxv.schema import EndpointObject, refusal, violation
+
+NEGATIVE_PROMPT = "worst quality, inconsistent motion, blurry, jittery, distorted"
+MAX_SEED = 2**53 - 1
+"""Largest whole number that every JSON reader keeps exactly."""
+MAX_PROMPT = 10_000
+MAX_ITEMS = 16
+FRAMES_PER_LATENT = 8
+
+Resolution = Literal["480p", "720p"]
+AspectRatio = Literal["9:16", "1:1", "16:9", "auto"]
+
+
+def _multiple_of_8(value: int) -> int:
+    if value % FRAMES_PER_LATENT:
+        near = round(value / FRAMES_PER_LATENT) * FRAMES_PER_LATENT
+        raise PydanticCustomError(
+            "multiple_of",
+            "must be a multiple of {multiple_of}; {near} is the nearest",
+            {"multiple_of": FRAMES_PER_LATENT, "near": near},
+        )
+    return value
+
+
+StartFrame = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=1440,
+        title="Start frame",
+        description="Frame of the clip, from 0, at which this item acts. A multiple of 8.",
+        json_schema_extra={"multipleOf": FRAMES_PER_LATENT},
+    ),
+    AfterValidator(_multiple_of_8),
+]
+Strength = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="How closely the clip keeps to this item: 1 keeps it, 0 ignores it. From "
+        "about 0.6 upwards nothing of it is denoised, so use 1 or less than that.",
+    ),
+]
+MediaURL = Annotated[str, Field(min_length=1)]
+
+
+class ImageConditioning(EndpointObject):
+    """A picture that the clip shows at one frame."""
+
+    image_url: MediaURL = Field(
+        title="Image URL", description="http(s) URL, data URI or store URL of the picture."
+    )
+    start_frame_num: StartFrame = 0
+    strength: Strength = 1.0
+
+
+class VideoConditioning(EndpointObject):
+    """A clip that the new one contains, continues or leads to."""
+
+    video_url: MediaURL = Field(
+        title="Video URL", description="http(s) URL, data URI or store URL of the clip."
+    )
+    conditioning_type: Literal["rgb", "depth", "pose", "canny"] = Field(
+        default="rgb", description="What the clip shows. Only rgb is supported so far."
+    )
+    preprocess: bool = Field(
+        default=False,
+        description="Whether to derive depth, pose or canny from the clip; no effect for rgb.",
+    )
+    start_frame_num: StartFrame = 0
+    strength: Strength = 1.0
+    limit_num_frames: bool = Field(
+        default=False, description="Whether to use only the first `max_num_frames` frames."
+    )
+    max_num_frames: int = Field(
+        default=1441, ge=1, le=1441, description="Frames used when `limit_num_frames` is on."
+    )
+    resample_fps: bool = Field(
+        default=False, description="Whether to bring the clip to `target_fps` frames a second."
+    )
+    target_fps: int = Field(
+        default=24, ge=1, le=60, description="Frame rate when `resample_fps` is on."
+    )
+    reverse_video: bool = Field(default=False, description="Whether to play the clip backwards.")
+
+
+class LoRAWeight(EndpointObject):
+    """A LoRA to add to the model's weights."""
+
+    path: str = Field(min_length=1, description="URL or path of the LoRA weights.")
+    weight_name: str | None = Field(
+        default=None, description="File name, if `path` is a repository with several."
+    )
+    scale: float = Field(default=1.0, ge=0, le=4, description="Multiplier of the LoRA's weights.")
+
+
+class VideoRequest(EndpointObject):
+    """Generate a video from a prompt and any number of images and videos."""
+
+    later_names: ClassVar[Mapping[str, str]] = {
+        "num_frames": "number_of_frames",
+        "first_pass_num_inference_steps": "first_pass_number_of_steps",
+        "second_pass_num_inference_steps": "second_pass_number_of_steps",
+    }
+
+    prompt: str = Field(
+        min_length=1, max_length=MAX_PROMPT, description="Text prompt to guide generation."
+    )
+    negative_prompt: str = Field(
+        default=NEGATIVE_PROMPT,
+        max_length=MAX_PROMPT,
+        description="What to avoid. Distilled checkpoints run without guidance and ignore it.",
+    )
+    images: tuple[ImageConditioning, ...] = Field(
+        default=(), max_length=MAX_ITEMS, description="Images to use as conditioning."
+    )
+    videos: tuple[VideoConditioning, ...] = Field(
+        default=(), max_length=MAX_ITEMS, description="Videos to use as conditioning."
+    )
+    resolution: Resolution = Field(
+        default="720p", description="Resolution of the generated video (480p or 720p)."
+    )
+    aspect_ratio: AspectRatio = Field(
+        default="auto",
+        description="Aspect ratio of the video; `auto` is the first conditioning item's.",
+    )
+    number_of_frames: int = Field(
+        default=121, ge=9, le=257, description="Number of frames in the video."
+    )
+    frame_rate: int = Field(default=30, ge=1, le=60, description="Frames a second of the video.")
+    seed: int | None = Field(
+        default=None, ge=0, le=MAX_SEED, description="Random seed; drawn if left out."
+    )
+    first_pass_number_of_steps: int = Field(
+        default=8, ge=2, le=20, description="Inference steps of the first pass."
+    )
+    first_pass_skip_final_steps: int = Field(
+        default=1,
+        ge=0,
+        le=19,
+        description="Steps left out at the end of the first pass, so that it settles the large "
+        "changes and leaves details to the second. Less than its number of steps.",
+    )
+    second_pass_number_of_steps: int = Field(
+        default=8, ge=2, le=20, description="Inference steps of the second pass."
+    )
+    second_pass_skip_initial_steps: int = Field(
+        default=5,
+        ge=1,
+        le=19,
+        description="Steps left out at the start of the second pass, so that it keeps the first "
+        "pass's motion and adds details. Less than its number of steps.",
+    )
+    reverse_video: bool = Field(default=False, description="Whether to reverse the video.")
+    constant_rate_factor: int = Field(
+        default=35,
+        ge=0,
+        le=51,
+        title="Constant rate factor",
+        description="CRF that conditioning media are compressed at, as the model's training data "
+        "were; higher gives more motion, 0 leaves them as they are.",
+    )
+    expand_prompt: bool = Field(
+        default=False, description="Whether to expand the prompt using a language model."
+    )
+    enable_safety_checker: bool = Field(
+        default=True, description="Whether to check every frame of the video."
+    )
+    loras: tuple[LoRAWeight, ...] = Field(
+        default=(), max_length=MAX_ITEMS, title="LoRAs", description="LoRA weights to use."
+    )
+    tone_map_compression_ratio: float = Field(
+        default=0.0, ge=0, le=1, description="How far bright latents are compressed before decode."
+    )
+    enable_detail_pass: bool = Field(
+        default=False, description="The later endpoint's detail pass; not supported so far."
+    )
+    temporal_adain_factor: float | None = Field(
+        default=None, ge=0, le=1, description="The later endpoint's factor; not supported so far."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        wrong = [*self._skips_that_leave_nothing(), *self._starts_past_the_end()]
+        if wrong:
+            raise ValidationError.from_exception_data(type(self).__name__, wrong)
+        return self
+
+    def _skips_that_leave_nothing(self) -> list[InitErrorDetails]:
+        pairs = (
+            ("first_pass_skip_final_steps", "first_pass_number_of_steps"),
+            ("second_pass_skip_initial_steps", "second_pass_number_of_steps"),
+        )
+        return [
+            violation(
+                (skip,),
+                PydanticCustomError(
+                    "less_than",
+                    "must be less than {field}, which is {lt}, or no step is left",
+                    {"field": steps, "lt": getattr(self, steps)},
+                ),
+                value=getattr(self, skip),
+            )
+            for skip, steps in pairs
+            if getattr(self, skip) >= getattr(self, steps)
+        ]
+
+    def _starts_past_the_end(self) -> list[InitErrorDetails]:
+        """Find items that cannot act inside the clip.
+
+        A clip at a later frame needs two latent frames, 9 frames of the video (the reference's
+        own rule); longer ones are cut to fit.
+        """
+        wrong: list[InitErrorDetails] = []
+        for name, index, item in self._items():
+            needed = 9 if name == "videos" and item.start_frame_num else 1
+            last = self.number_of_frames - needed
+            if item.start_frame_num > last:
+                said = PydanticCustomError(
+                    "less_than_equal",
+                    "must be at most {le}: {needed} frame(s) of the item have to fit into "
+                    "number_of_frames, which is {frames}",
+                    {
+                        "le": last // FRAMES_PER_LATENT * FRAMES_PER_LATENT,
+                        "needed": needed,
+                        "frames": self.number_of_frames,
+                    },
+                )
+                loc = (name, index, "start_frame_num")
+                wrong.append(violation(loc, said, value=item.start_frame_num))
+        return wrong
+
+    def _items(self) -> list[tuple[str, int, ImageConditioning | VideoConditioning]]:
+        images = [("images", index, item) for index, item in enumerate(self.images)]
+        return [*images, *(("videos", index, item) for index, item in enumerate(self.videos))]
+
+
+def parse_request(data: Any) -> VideoRequest:
+    """Return the request that ``data``, a JSON object, describes.
+
+    Raises:
+        Refused: One violation for each thing that is wrong with it.
+    """
+    if not isinstance(data, Mapping):
+        raise Refused.because(
+            (), "the request must be a JSON object", type="model_type", input=str(data)
+        )
+    try:
+        return VideoRequest.model_validate(data)
+    except ValidationError as error:
+        raise refusal(error) from None
+
+
+def refuse_unsupported(request: VideoRequest) -> None:
+    """Refuse, by name, what the schema has and this version cannot do.
+
+    Raises:
+        Refused: ``feature_not_supported`` for each such field.
+    """
+    asked = [
+        (("loras",), bool(request.loras), "LoRAs are not supported yet; leave the list empty"),
+        (
+            ("expand_prompt",),
+            request.expand_prompt,
+            "expanding prompts is not supported yet; send false and write the prompt in full",
+        ),
+        (
+            ("enable_detail_pass",),
+            request.enable_detail_pass,
+            "the detail pass is not supported; send false",
+        ),
+        (
+            ("temporal_adain_factor",),
+            request.temporal_adain_factor is not None,
+            "this factor is not supported; leave it out",
+        ),
+        *(
+            (
+                ("videos", index, "conditioning_type"),
+                video.conditioning_type != "rgb",
+                f"conditioning by {video.conditioning_type} is not supported yet; send rgb",
+            )
+            for index, video in enumerate(request.videos)
+        ),
+    ]
+    wrong = [
+        Violation(loc=loc, msg=msg, type="feature_not_supported")
+        for loc, is_asked, msg in asked
+        if is_asked
+    ]
+    if wrong:
+        raise Refused(*wrong)
