@@ -233,6 +233,19 @@ def test_an_endless_body_is_cut_at_the_limit(target: Path) -> None:
     assert_nothing_left(target)
 
 
+def test_a_declared_length_beyond_the_limit_is_enough(target: Path) -> None:
+    """A file that says it is too large is refused although not a byte of it arrives."""
+
+    def answer(connection: socket.socket, stop: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")
+        stop.wait()
+
+    with raw_server(answer) as url, pytest.raises(Refused) as caught:
+        get(url, target, timeout_seconds=5)
+    assert caught.value.violations[0].type == "file_too_large"
+    assert_nothing_left(target)
+
+
 def test_a_length_that_is_too_small_does_not_let_more_in(target: Path) -> None:
     """What follows the declared length is not part of the file."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pytest_httpserver import HTTPServer
+from werkzeug import Response
 
 from blocks.internet import Fetched, FetchLimits, fetch
 from blocks.internet.address import is_public
@@ -228,6 +231,16 @@ def test_names_and_paths_beyond_ascii_are_understood(
     assert network.dialled == [PUBLIC]
 
 
+def test_a_numeric_ipv6_host_is_named_in_brackets(
+    network: Network, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    """The Host header of an IPv6 address has the form that servers understand."""
+    httpserver.expect_request("/a").respond_with_data(b"bytes")
+    get("http://[2606:4700::1111]/a", tmp_path)
+    assert network.dialled == ["2606:4700::1111"]
+    assert httpserver.log[-1][0].headers["Host"] == "[2606:4700::1111]"
+
+
 @pytest.fixture
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for media.example, signed by itself, with its key."""
@@ -292,6 +305,27 @@ def test_tls_is_checked_against_the_name_though_the_address_is_dialled(
     assert secure.names == ["media.example"]
     assert network.dialled == [PUBLIC]
     assert secure.http.log[-1][0].headers["Host"] == "media.example"
+
+
+def test_a_trickle_over_tls_ends_with_the_clock(
+    secure: Secure, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline holds inside TLS too, for a server that never stops sending a little."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    hung_up = threading.Event()
+
+    def trickle() -> Iterator[bytes]:
+        try:
+            while True:
+                time.sleep(0.02)
+                yield b"x"
+        finally:
+            hung_up.set()
+
+    secure.http.expect_request("/a").respond_with_response(Response(trickle()))
+    with pytest.raises(Transient, match=r"within 0\.5 seconds"):
+        get("https://media.example/a", tmp_path, timeout_seconds=0.5, max_bytes=500)
+    assert hung_up.wait(10)
 
 
 def test_a_certificate_of_another_name_is_refused(
