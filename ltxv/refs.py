@@ -10,9 +10,11 @@ from ltxv.frozen import Frozen
 
 
 class Ref(Frozen):
-    """Bytes kept in the store under ``path``, checked against ``sha256`` when they are read."""
+    """Bytes kept in the store under ``path``, checked against ``sha256`` when they are read.
 
-    key: str = Field(description="Identity for cache keys: equal keys mean equal content.")
+    The digest alone is what cache keys are made of: equal digests are equal content.
+    """
+
     path: str = Field(description="Where the store keeps the bytes, relative to its root.")
     sha256: str = Field(description="Digest of the bytes, 64 hexadecimal digits.")
     size: int = Field(description="Length in bytes.")
