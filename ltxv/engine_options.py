@@ -1,0 +1,42 @@
+"""How an engine runs its model: what costs memory or saves time, not what is generated."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ltxv.frozen import Frozen
+
+
+class EngineOptions(Frozen):
+    """Levers of one engine; the defaults are right for a GPU that holds the whole model.
+
+    The sizes are those of the 13B checkpoints in bfloat16: transformer 26.1 GB, text encoder
+    9.5 GB, VAE 2.5 GB, upsampler 0.3 GB.
+    """
+
+    offload: Literal["none", "model", "group"] = Field(
+        default="none",
+        description="none: all weights stay on the GPU (40 GB and more). model: one model at a "
+        "time (32 GB). group: the transformer block by block (12 GB, slower).",
+    )
+    threads: int | None = Field(
+        default=None, ge=1, description="CPU threads of PyTorch; all cores where it is not set."
+    )
+    attention_backend: str | None = Field(
+        default=None,
+        description="A diffusers attention backend for self-attention, such as _native_cudnn or "
+        "_flash_3_hub. Cross-attention always has a mask and stays with PyTorch's own.",
+    )
+    compile: bool = Field(
+        default=False, description="Compile the transformer's repeated block; a slow first run."
+    )
+    channels_last: bool = Field(
+        default=False, description="Lay the VAE's weights out channels last; measure it first."
+    )
+    fp8: bool = Field(
+        default=False,
+        description="Multiply the transformer's matrices in 8 bits; needs torchao and an "
+        "NVIDIA GPU of compute capability 8.9 or newer. It changes the pictures a little.",
+    )

@@ -1,0 +1,161 @@
+"""Weights from disk or the Hub through diffusers' own loaders: one path for every checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKLLTXVideo,
+    FlowMatchEulerDiscreteScheduler,
+    LTXVideoTransformer3DModel,
+)
+from diffusers.pipelines.ltx.modeling_latent_upsampler import LTXLatentUpsamplerModel
+from safetensors import SafetensorError
+from transformers import T5EncoderModel, T5TokenizerFast
+from transformers.utils import logging as transformers_logging
+
+from ltxv.checkpoints import Checkpoint, Component, Source
+from ltxv.errors import LTXError, Misconfigured
+
+_SCHEDULE = {"use_dynamic_shifting": False, "shift": 1.0, "shift_terminal": None}
+"""What a checkpoint's scheduler must say for the linear-quadratic table to be its own."""
+
+_CLASSES: dict[Component, Any] = {
+    "transformer": LTXVideoTransformer3DModel,
+    "vae": AutoencoderKLLTXVideo,
+    "text_encoder": T5EncoderModel,
+    "latent_upsampler": LTXLatentUpsamplerModel,
+}
+
+
+def load_component(
+    checkpoint: Checkpoint, component: Component, *, dtype: torch.dtype
+) -> torch.nn.Module:
+    """Return one model of a checkpoint on the CPU, ready to run.
+
+    Raises:
+        Misconfigured: a file is missing, damaged, incomplete or a pickle.
+    """
+    source = checkpoint.upsampler if component == "latent_upsampler" else checkpoint.components
+    transformers_logging.disable_progress_bar()  # it would stand among the job's own progress
+    with _named(checkpoint, component, source):
+        if component == "transformer" and checkpoint.transformer_file is not None:
+            return _from_file(checkpoint, dtype)
+        _refuse_what_is_missing(source, component)
+        model, info = _CLASSES[component].from_pretrained(
+            source.location,
+            subfolder=component,
+            revision=source.revision,
+            torch_dtype=dtype,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+        _refuse_holes(info)
+    return _still(model)
+
+
+def load_tokenizer(checkpoint: Checkpoint) -> Any:
+    """Return the tokenizer of a checkpoint's text encoder.
+
+    Raises:
+        Misconfigured: its files are missing or damaged.
+    """
+    source = checkpoint.components
+    with _named(checkpoint, "tokenizer", source):
+        return T5TokenizerFast.from_pretrained(
+            source.location, subfolder="tokenizer", revision=source.revision
+        )
+
+
+def check_scheduler(checkpoint: Checkpoint) -> None:
+    """Refuse a checkpoint whose scheduler would bend the sigmas that a plan lists.
+
+    Raises:
+        Misconfigured: the scheduler's configuration is missing or another than expected.
+    """
+    source = checkpoint.components
+    with _named(checkpoint, "scheduler", source):
+        found = FlowMatchEulerDiscreteScheduler.from_pretrained(
+            source.location, subfolder="scheduler", revision=source.revision
+        ).config
+        wrong = {key: found[key] for key, want in _SCHEDULE.items() if found[key] != want}
+        if wrong:
+            raise Misconfigured(
+                f"its scheduler has {wrong}, and this model family needs {_SCHEDULE}; "
+                "use a 0.9.7 or 0.9.8 checkpoint"
+            )
+
+
+def _from_file(checkpoint: Checkpoint, dtype: torch.dtype) -> torch.nn.Module:
+    source = checkpoint.components
+    model = LTXVideoTransformer3DModel.from_single_file(
+        str(checkpoint.transformer_file),
+        config=source.location,
+        subfolder="transformer",
+        revision=source.revision,
+        torch_dtype=dtype,
+    )
+    return _still(model)
+
+
+def _still(model: Any) -> torch.nn.Module:
+    frozen: torch.nn.Module = model.eval().requires_grad_(False)
+    return frozen
+
+
+def _refuse_what_is_missing(source: Source, component: Component) -> None:
+    """Look at a folder first: diffusers' own message would offer to load a pickle instead."""
+    folder = source.folder
+    if folder is None:
+        return
+    for file in (folder / component / "config.json", *_shards(source, component)):
+        if not file.is_file():
+            raise Misconfigured(f"{file} is missing; copy the whole checkpoint there")
+    if not any((folder / component).glob("*.safetensors")):
+        raise Misconfigured(
+            f"{folder / component} has no .safetensors file, and pickles are never loaded; "
+            "download the safetensors weights or convert them"
+        )
+
+
+def _shards(source: Source, component: Component) -> Iterator[Any]:
+    """Yield every file that an index of sharded weights names."""
+    if source.folder is None:
+        return
+    for index in (source.folder / component).glob("*.safetensors.index.json"):
+        weights = json.loads(index.read_text())["weight_map"]
+        yield from (index.with_name(name) for name in sorted(set(weights.values())))
+
+
+def _refuse_holes(info: dict[str, Any]) -> None:
+    """Refuse weights with holes: the loaders fill them with random numbers and a log line."""
+    for problem in ("missing_keys", "mismatched_keys", "error_msgs"):
+        found = sorted(str(entry) for entry in info.get(problem, ()))
+        if found:
+            raise Misconfigured(
+                f"its weights have {len(found)} {problem.replace('_', ' ')}, first {found[0]}; "
+                "the file belongs to another model or is incomplete"
+            )
+
+
+@contextmanager
+def _named(checkpoint: Checkpoint, component: Component, source: Source) -> Iterator[None]:
+    """Say of every fault which part of which checkpoint it is and what to do."""
+    where = f"checkpoint {checkpoint.name}: {component} from {source.location}"
+    if component == "transformer" and checkpoint.transformer_file is not None:
+        where = f"checkpoint {checkpoint.name}: transformer"
+    try:
+        yield
+    except LTXError as fault:
+        raise Misconfigured(f"{where}: {fault}") from fault
+    except SafetensorError as fault:
+        raise Misconfigured(f"{where} is damaged: {fault}; download it again") from fault
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as fault:
+        reason = str(fault).strip().split("\n", 1)[0] or type(fault).__name__
+        raise Misconfigured(
+            f"{where} cannot be loaded: {reason}; check the path, the revision and the network"
+        ) from fault
