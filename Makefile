@@ -1,0 +1,46 @@
+# `make demo` and `make test` do all of their own set-up; so does everything else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
+
+.PHONY: help install demo test test-slow lint bench bench-gpu clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install: $(INSTALLED)  ## Make .venv with everything in it, ltx included
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name it with PYTHON=python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: install  ## Make a video from sample media; its address is in the last line
+	@$(BIN)/ltx demo
+
+test: install  ## Run the tests, but for the slow ones
+	$(BIN)/pytest
+
+test-slow: install  ## Run the slow tests
+	$(BIN)/pytest -m slow
+
+lint: install  ## ruff, strict types, import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install  ## Measure against the documented diffusers recipe, on the CPU
+	$(BIN)/python -m benchmarks.two_pass
+
+bench-gpu: install  ## Measure the true architecture on one CUDA GPU
+	$(BIN)/python -m benchmarks.gpu
+
+clean:  ## Remove what the other targets made
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
