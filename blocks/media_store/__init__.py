@@ -1,0 +1,11 @@
+"""Where every byte of the pipeline is kept: a local folder or an S3 bucket.
+
+``block`` is what an operator configures; ``local_folder`` and ``s3_bucket`` keep the bytes, with
+``disk_faults`` and ``s3_faults`` wording what they say when they fail; ``keys`` are the names
+inside a store, ``addresses`` the URLs of its files; ``payloads`` are the bytes that stages hand to
+each other, ``records`` what Prefect keeps of their results.
+"""
+
+from blocks.media_store.block import MediaStore
+
+__all__ = ["MediaStore"]

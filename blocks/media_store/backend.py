@@ -1,0 +1,45 @@
+"""What the store asks of a place that keeps bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+CHUNK = 8 * 2**20
+"""Bytes that are read, written or sent at a time; S3's parts must have 5 MiB at least."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a place says about a file without reading it."""
+
+    size: int
+    content_type: str
+    """MIME type it is served with; empty if none is known."""
+
+
+class Backend(Protocol):
+    """A place that keeps bytes under keys.
+
+    Every method may raise ``Transient`` or ``Misconfigured`` for a place that fails.
+    """
+
+    def find(self, key: str) -> Found | None:
+        """Say what is known of a file; ``None`` if there is none."""
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes of a file; ``FileNotFoundError`` if there is none."""
+
+    def write(self, key: str, source: bytes | Path, *, content_type: str) -> None:
+        """Keep bytes under ``key``: readers see all that was there before, or all of these."""
+
+    def path(self, key: str) -> Path | None:
+        """Return the file itself where it is a file of this machine."""
+
+    def url(self, key: str) -> str:
+        """Return an address under which a caller can open the file."""
+
+    def key_of(self, url: str) -> str | None:
+        """Return the key of a file that a caller may name by ``url``; ``None`` for any other."""

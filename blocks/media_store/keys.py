@@ -1,0 +1,67 @@
+"""Names inside a store: relative paths with slashes that never leave its root."""
+
+from __future__ import annotations
+
+import re
+
+from ltxv.errors import Loc, Refused
+
+RESULTS = "results"
+OUTPUTS = "outputs"
+
+_LONGEST_KEY = 1024  # bytes; S3's limit
+_LONGEST_SEGMENT = 255  # bytes; the limit of Linux file systems
+# "?" would be taken for a version by s3fs, "\" for a separator by some clients, and a control
+# character has no place in a URL, a log line or a file name.
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\?\ud800-\udfff]")
+_FOLDER = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)*")
+_SUFFIX = re.compile(r"(\.[a-z0-9]+)*")
+
+
+def content_key(folder: str, sha256: str, suffix: str) -> str:
+    """Return the one place of content: ``folder/ab/ab12....suffix``.
+
+    Raises:
+        ValueError: The folder or the suffix is no plain name, or the folder is a reserved one.
+    """
+    reserved = folder.partition("/")[0] in (RESULTS, OUTPUTS)
+    if reserved or not _FOLDER.fullmatch(folder) or not _SUFFIX.fullmatch(suffix):
+        raise ValueError(
+            f"folder {folder!r} and suffix {suffix!r} do not name a place for content; "
+            f"use lower case letters and digits, and a folder other than {RESULTS} and {OUTPUTS}"
+        )
+    return f"{folder}/{sha256[:2]}/{sha256}{suffix}"
+
+
+def is_key(text: str) -> bool:
+    """Say whether ``text`` names a place inside the store, and no hidden one.
+
+    Hidden names (a leading dot) are files in the making.
+    """
+    return (
+        not _FORBIDDEN.search(text)
+        and len(text.encode()) <= _LONGEST_KEY
+        and all(_is_segment(segment) for segment in text.split("/"))
+    )
+
+
+def output_key(name: str, loc: Loc) -> str:
+    """Return the place of a finished file called ``name``, which may have folders in it.
+
+    Raises:
+        Refused: The name would leave the folder of outputs or is none that a URL can carry.
+    """
+    key = f"{OUTPUTS}/{name}"
+    if not is_key(key):
+        raise Refused.because(
+            loc,
+            f"{name!r} cannot be the name of a file; use up to {_LONGEST_SEGMENT} bytes a part, "
+            "no part that starts with a dot, no backslash, question mark or control character",
+            type="value_error",
+            input=name,
+        )
+    return key
+
+
+def _is_segment(segment: str) -> bool:
+    return bool(segment) and segment[0] != "." and len(segment.encode()) <= _LONGEST_SEGMENT

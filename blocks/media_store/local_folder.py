@@ -1,0 +1,110 @@
+"""A store in a folder of this machine, or one that several machines mount."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from blocks.media_store.addresses import key_below, path_of, url_below
+from blocks.media_store.backend import CHUNK, Found
+from blocks.media_store.disk_faults import disk_faults
+from blocks.media_store.keys import OUTPUTS
+
+
+class LocalFolder:
+    """Keep every file below ``root``, which is made when it is first written to."""
+
+    def __init__(self, root: Path, *, public_base_url: str | None) -> None:
+        self._root = root
+        self._public_base_url = public_base_url
+
+    def find(self, key: str) -> Found | None:
+        """Say what is known of a file; ``None`` if there is none."""
+        path = self.path(key)
+        with disk_faults(self._root):
+            if not path.is_file():
+                return None
+            size = path.stat().st_size
+        return Found(size=size, content_type=mimetypes.guess_type(path.name)[0] or "")
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes of a file; ``FileNotFoundError`` if there is none."""
+        with disk_faults(self._root):
+            file = _opened(self.path(key))
+        if file is None:
+            raise FileNotFoundError(key)
+        with disk_faults(self._root), file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+
+    def write(self, key: str, source: bytes | Path, *, content_type: str) -> None:  # noqa: ARG002
+        """Put a finished file in place at once; its type shows in its suffix only."""
+        path = self.path(key)
+        unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
+        with disk_faults(self._root):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                _copy(source, unfinished)
+                unfinished.replace(path)
+                _flush_folder(path.parent)
+            finally:
+                unfinished.unlink(missing_ok=True)
+
+    def path(self, key: str) -> Path:
+        """Return the file itself."""
+        return self._root / key
+
+    def url(self, key: str) -> str:
+        """Return an address below the public base, or else a ``file://`` one."""
+        if self._public_base_url:
+            return url_below(self._public_base_url, key)
+        return self.path(key).as_uri()
+
+    def key_of(self, url: str) -> str | None:
+        """Return the key of a finished file, named by its URL or by its path on this machine.
+
+        Only finished files: whoever may name a local path has not thereby been let into the
+        folders of what others sent.
+        """
+        key = key_below(url, self._public_base_url) or self._key_of_path(path_of(url))
+        return key if key and key.startswith(f"{OUTPUTS}/") else None
+
+    def _key_of_path(self, path: Path | None) -> str | None:
+        if path is None:
+            return None
+        try:
+            return path.resolve().relative_to(self._root).as_posix()
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a null byte, elsewhere
+            return None
+
+
+def _opened(path: Path) -> BinaryIO | None:
+    try:
+        return path.open("rb")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
+
+
+def _copy(source: bytes | Path, target: Path) -> None:
+    with target.open("xb") as file:
+        if isinstance(source, bytes):
+            file.write(source)
+        else:
+            with source.open("rb") as original:
+                shutil.copyfileobj(original, file, CHUNK)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the new name last: a file is safe from a power cut only once its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,98 @@
+"""The bytes that stages hand to each other, under names made from their content."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from blocks.media_store.backend import CHUNK, Backend
+from blocks.media_store.disk_faults import disk_faults
+from blocks.media_store.keys import content_key, is_key
+from ltxv.errors import Transient
+from ltxv.refs import Ref
+
+_UNKNOWN_TYPE = "application/octet-stream"
+
+
+class Payloads:
+    """Content in a backend, digested whenever it is written or read."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def put(self, source: bytes | Path, *, folder: str, suffix: str) -> Ref:
+        """Keep content, unless it is there whole."""
+        sha256, size = _digest(source)
+        ref = Ref(path=content_key(folder, sha256, suffix), sha256=sha256, size=size)
+        if not self.holds(ref):
+            content_type = mimetypes.guess_type(f"_{suffix}")[0] or _UNKNOWN_TYPE
+            self._backend.write(ref.path, source, content_type=content_type)
+        return ref
+
+    def get(self, ref: Ref) -> bytes:
+        """Return content, if it is there whole."""
+        content = bytearray()
+        if not self._read(ref, content.extend):
+            raise _lost(ref)
+        return bytes(content)
+
+    @contextmanager
+    def open(self, ref: Ref) -> Iterator[Path]:
+        """Give content as a file, if it is there whole."""
+        kept = self._backend.path(ref.path)
+        if kept is not None:
+            if not self.holds(ref):
+                raise _lost(ref)
+            yield kept
+            return
+        temporary = Path(tempfile.gettempdir())
+        with disk_faults(temporary):
+            folder = tempfile.TemporaryDirectory(prefix="ltx-store-", ignore_cleanup_errors=True)
+        with folder as name:
+            copy = Path(name, Path(ref.path).name)
+            with disk_faults(temporary), copy.open("xb") as file:
+                whole = self._read(ref, file.write)
+            if not whole:
+                raise _lost(ref)
+            yield copy
+
+    def holds(self, ref: Ref) -> bool:
+        """Say whether content is there whole."""
+        return self._read(ref, lambda _: None)
+
+    def _read(self, ref: Ref, take: Callable[[bytes], object]) -> bool:
+        """Hand on the bytes at ``ref.path``; ``True`` if they were those of ``ref``."""
+        found = self._backend.find(ref.path) if is_key(ref.path) else None
+        if found is None or found.size != ref.size:
+            return False
+        digest = hashlib.sha256()
+        try:
+            for chunk in self._backend.chunks(ref.path):
+                digest.update(chunk)
+                take(chunk)
+        except FileNotFoundError:  # gone since it was found
+            return False
+        return digest.hexdigest() == ref.sha256
+
+
+def _digest(source: bytes | Path) -> tuple[str, int]:
+    """Return the SHA-256 and the length of bytes or of a file."""
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest(), len(source)
+    digest, size = hashlib.sha256(), 0
+    with disk_faults(source.parent), source.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def _lost(ref: Ref) -> Transient:
+    return Transient(
+        f"the media store no longer has the {ref.size} bytes of {ref.path} as they were made; "
+        "run the request again, and the stage that made them runs again"
+    )
