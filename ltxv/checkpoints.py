@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -28,6 +29,9 @@ _NAMED = {
     "ltxv-13b-0.9.7-dev": "Lightricks/LTX-Video-0.9.7-dev",
     "ltxv-13b-0.9.8-distilled": "Lightricks/LTX-Video-0.9.8-13B-distilled",
 }
+NAMES = ("tiny", *_NAMED)
+"""The checkpoints that are known by a name."""
+
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 
@@ -82,13 +86,16 @@ class Checkpoint:
     def _revision(self) -> str:
         files: dict[str, Path] = {}
         remote: list[str] = []
-        for label, source in (("", self.components), ("upsampler:", self.upsampler)):
+        for label, source, parts in (
+            ("", self.components, FOLDERS),
+            ("upsampler:", self.upsampler, ("latent_upsampler",)),
+        ):
             if source.folder is None:
                 remote.append(label + _hub_revision(source))
             else:
-                files |= {label + name: path for name, path in _weights(source.folder).items()}
+                files |= _files(source.folder, parts)
         if self.transformer_file is not None:
-            files = {name: at for name, at in files.items() if not name.startswith("transformer/")}
+            files = {name: at for name, at in files.items() if not _is_transformer(name)}
             files["transformer_file"] = self.transformer_file
         try:
             digest = [files_digest(files)] if files else []
@@ -123,9 +130,8 @@ def find_checkpoint(
         return _single_file(name, path.resolve(), companion)
     if _HUB_ID.fullmatch(name) and path.suffix not in {*_PICKLES, ".safetensors"}:
         return _on_hub(name, name, revision)
-    known = ["tiny", *_NAMED]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}, a Hub id, or"
+    near = difflib.get_close_matches(name, NAMES, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(NAMES)}, a Hub id, or"
     raise Misconfigured(
         f"checkpoint {name!r} is no known name, Hub id, folder or file; {hint}"
         + ("" if near else " the path of a folder or .safetensors file that exists")
@@ -149,19 +155,24 @@ def _single_file(name: str, file: Path, companion: str) -> Checkpoint:
         )
     if file.suffix != ".safetensors":
         raise Misconfigured(f"checkpoint {name!r} is no .safetensors file")
-    beside = all((file.parent / part).is_dir() for part in FOLDERS[1:])
+    beside = all((file.parent / part).is_dir() for part in FOLDERS)
     whole = _in_folder(name, file.parent) if beside else _on_hub(name, companion, None)
     return Checkpoint(name, whole.components, whole.upsampler, transformer_file=file)
 
 
-def _weights(folder: Path) -> dict[str, Path]:
-    """Return every file of a folder that loading reads, by its path below the folder."""
+def _files(folder: Path, parts: Sequence[str]) -> dict[str, Path]:
+    """Return every file below ``parts`` that loading reads, by its path in the folder."""
     return {
         str(path.relative_to(folder)): path
-        for part in (*FOLDERS, "latent_upsampler")
+        for part in parts
         for path in sorted((folder / part).rglob("*"))
         if path.suffix in {".safetensors", ".json", ".model"} and path.is_file()
     }
+
+
+def _is_transformer(name: str) -> bool:
+    """Tell the weights that a single file replaces; their configuration is still read."""
+    return name.startswith("transformer/") and name.endswith(".safetensors")
 
 
 def _hub_revision(source: Source) -> str:

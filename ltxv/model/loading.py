@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ from diffusers import (
     LTXVideoTransformer3DModel,
 )
 from diffusers.pipelines.ltx.modeling_latent_upsampler import LTXLatentUpsamplerModel
-from safetensors import SafetensorError
+from diffusers.utils import logging as diffusers_logging
+from safetensors import SafetensorError, safe_open
 from transformers import T5EncoderModel, T5TokenizerFast
 from transformers.utils import logging as transformers_logging
 
@@ -41,11 +43,10 @@ def load_component(
         Misconfigured: a file is missing, damaged, incomplete or a pickle.
     """
     source = checkpoint.upsampler if component == "latent_upsampler" else checkpoint.components
-    transformers_logging.disable_progress_bar()  # it would stand among the job's own progress
     with _named(checkpoint, component, source):
         if component == "transformer" and checkpoint.transformer_file is not None:
             return _from_file(checkpoint, dtype)
-        _refuse_what_is_missing(source, component)
+        _check_folder(source, component)
         model, info = _CLASSES[component].from_pretrained(
             source.location,
             subfolder=component,
@@ -66,9 +67,15 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     """
     source = checkpoint.components
     with _named(checkpoint, "tokenizer", source):
-        return T5TokenizerFast.from_pretrained(
+        tokenizer = T5TokenizerFast.from_pretrained(
             source.location, subfolder="tokenizer", revision=source.revision
         )
+        if tokenizer.unk_token_id in tokenizer("a").input_ids:
+            raise Misconfigured(
+                "it knows no letters, which is what transformers makes of missing or unreadable "
+                "files; it needs tokenizer.json or spiece.model"
+            )
+        return tokenizer
 
 
 def check_scheduler(checkpoint: Checkpoint) -> None:
@@ -92,13 +99,21 @@ def check_scheduler(checkpoint: Checkpoint) -> None:
 
 def _from_file(checkpoint: Checkpoint, dtype: torch.dtype) -> torch.nn.Module:
     source = checkpoint.components
-    model = LTXVideoTransformer3DModel.from_single_file(
-        str(checkpoint.transformer_file),
-        config=source.location,
-        subfolder="transformer",
-        revision=source.revision,
-        torch_dtype=dtype,
-    )
+    file = Path(str(checkpoint.transformer_file))
+    _check_header(file)
+    try:
+        model = LTXVideoTransformer3DModel.from_single_file(
+            str(file),
+            config=source.location,
+            subfolder="transformer",
+            revision=source.revision,
+            torch_dtype=dtype,
+        )
+    except NotImplementedError as fault:  # diffusers copies weights that it was not given
+        raise Misconfigured(
+            f"{file} lacks weights that the transformer of {source.location} has; it belongs "
+            "to another model or is incomplete"
+        ) from fault
     return _still(model)
 
 
@@ -107,28 +122,38 @@ def _still(model: Any) -> torch.nn.Module:
     return frozen
 
 
-def _refuse_what_is_missing(source: Source, component: Component) -> None:
-    """Look at a folder first: diffusers' own message would offer to load a pickle instead."""
-    folder = source.folder
-    if folder is None:
-        return
-    for file in (folder / component / "config.json", *_shards(source, component)):
-        if not file.is_file():
-            raise Misconfigured(f"{file} is missing; copy the whole checkpoint there")
-    if not any((folder / component).glob("*.safetensors")):
-        raise Misconfigured(
-            f"{folder / component} has no .safetensors file, and pickles are never loaded; "
-            "download the safetensors weights or convert them"
-        )
-
-
-def _shards(source: Source, component: Component) -> Iterator[Any]:
-    """Yield every file that an index of sharded weights names."""
+def _check_folder(source: Source, component: Component) -> None:
+    """Look at a folder first: the loaders' own messages name no file or offer a pickle."""
     if source.folder is None:
         return
-    for index in (source.folder / component).glob("*.safetensors.index.json"):
+    folder = source.folder / component
+    for file in (folder / "config.json", *_shards(folder)):
+        if not file.is_file():
+            raise Misconfigured(f"{file} is missing; copy the whole checkpoint there")
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise Misconfigured(
+            f"{folder} has no .safetensors file, and pickles are never loaded; download the "
+            "safetensors weights or convert them"
+        )
+    for file in weights:
+        _check_header(file)
+
+
+def _shards(folder: Path) -> Iterator[Path]:
+    """Yield every file that an index of sharded weights names."""
+    for index in folder.glob("*.safetensors.index.json"):
         weights = json.loads(index.read_text())["weight_map"]
-        yield from (index.with_name(name) for name in sorted(set(weights.values())))
+        yield from (folder / Path(name).name for name in sorted(set(weights.values())))
+
+
+def _check_header(file: Path) -> None:
+    """Open a file of weights far enough to know that it is one and has its full length."""
+    try:
+        with safe_open(file, "pt"):
+            return
+    except SafetensorError as fault:
+        raise Misconfigured(f"{file} is damaged: {fault}; download it again") from fault
 
 
 def _refuse_holes(info: dict[str, Any]) -> None:
@@ -145,17 +170,30 @@ def _refuse_holes(info: dict[str, Any]) -> None:
 @contextmanager
 def _named(checkpoint: Checkpoint, component: Component, source: Source) -> Iterator[None]:
     """Say of every fault which part of which checkpoint it is and what to do."""
-    where = f"checkpoint {checkpoint.name}: {component} from {source.location}"
-    if component == "transformer" and checkpoint.transformer_file is not None:
-        where = f"checkpoint {checkpoint.name}: transformer"
+    where = f"checkpoint {checkpoint.name}: {component}"
     try:
-        yield
+        with _quiet():
+            yield
     except LTXError as fault:
         raise Misconfigured(f"{where}: {fault}") from fault
-    except SafetensorError as fault:
-        raise Misconfigured(f"{where} is damaged: {fault}; download it again") from fault
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as fault:
-        reason = str(fault).strip().split("\n", 1)[0] or type(fault).__name__
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as fault:
+        reason = str(fault).strip().split("\n", 1)[0].split(". ", 1)[0] or type(fault).__name__
         raise Misconfigured(
-            f"{where} cannot be loaded: {reason}; check the path, the revision and the network"
+            f"{where} cannot be loaded from {source.location}: {reason}; "
+            "check the path, the revision and the network"
         ) from fault
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the loaders' warnings out of a job's own lines; what matters in them is raised."""
+    libraries = (diffusers_logging, transformers_logging)
+    levels = [library.get_verbosity() for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library, level in zip(libraries, levels, strict=True):
+            library.set_verbosity(level)

@@ -25,6 +25,7 @@ from ltxv.engine import (
 )
 from ltxv.engine_options import EngineOptions
 from ltxv.errors import Misconfigured
+from ltxv.media.frames import read_frames
 from ltxv.model import passes
 from ltxv.model.decode import decode_latents, finished
 from ltxv.model.denoise import Prompt
@@ -178,8 +179,6 @@ class LocalEngine:
 
 
 def _read(work: PassWork, items: Sequence[Path]) -> list[Frames]:
-    from ltxv.media.frames import read_frames  # noqa: PLC0415  # until it exists
-
     frames = [read_frames(item) for item in items]
     check_placements(work, frames)
     return frames

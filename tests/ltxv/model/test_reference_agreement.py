@@ -290,9 +290,7 @@ class Stages:
 
 def run_reference(pipeline, case, prompt, monkeypatch):
     generator = torch.Generator().manual_seed(SEED)
-    monkeypatch.setattr(
-        DiagonalGaussianDistribution, "sample", lambda self, **_: self.mode()
-    )
+    monkeypatch.setattr(DiagonalGaussianDistribution, "sample", lambda self, **_: self.mode())
     monkeypatch.setattr(
         reference.torch,
         "randn_like",
