@@ -53,7 +53,8 @@ def sized(
     The target's padding is added at the item's own scale, in mid-grey, and the whole is resized
     by bilinear interpolation without antialiasing, both as the reference does.
     """
-    pixels = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    pixels = torch.tensor(frames, device=device).permute(0, 3, 1, 2).float()
+    pixels = pixels.div_(127.5).sub_(1.0)
     pixels = F.pad(pixels, padding)
     if pixels.shape[-2:] != (height, width):
         pixels = F.interpolate(pixels, size=(height, width), mode="bilinear", align_corners=False)

@@ -12,8 +12,8 @@ from ltxv.engine import DecodeWork
 from ltxv.model.latents import Statistics
 from ltxv.model.noise import Noise
 
-_CHUNK = 16
-"""Frames resized at a time: 16 of 1664x960 in float32 are 0.3 GB."""
+_CHUNK = 4
+"""Frames resized at a time: on a CPU twice as fast as 16, which leave its cache."""
 
 
 def tone_map(latents: Tensor, compression: float) -> Tensor:

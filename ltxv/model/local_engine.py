@@ -108,7 +108,7 @@ class LocalEngine:
                 prompt=self._prompt(prompt),
                 items=_read(work, items),
                 noise=noise,
-                on_step=on_step,
+                on_step=self._settled(on_step),
             )
             return _packed_latents(latents, noise)
 
@@ -131,7 +131,7 @@ class LocalEngine:
                 prompt=self._prompt(prompt),
                 items=_read(work, items),
                 noise=noise,
-                on_step=on_step,
+                on_step=self._settled(on_step),
             )
             return _packed_latents(refined, noise)
 
@@ -142,7 +142,7 @@ class LocalEngine:
             statistics = self._models.statistics
             with self._models.use("vae") as vae:
                 pixels = decode_latents(vae, start, work, statistics=statistics, noise=noise)
-            on_step(1, 1)
+            self._settled(on_step)(1, 1)
             return finished(pixels, work).cpu().numpy()
 
     def describe(self) -> dict[str, Any]:
@@ -166,8 +166,19 @@ class LocalEngine:
                 f"this engine serves {_shown(self._identity)} and the work was planned for "
                 f"{_shown(planned_for)}; plan again with this engine's model or start another"
             )
-        with self._lock, torch.inference_mode(), _memory_named(self._device):
+        with self._lock, torch.inference_mode(), _faults_named(self._device):
             yield
+
+    def _settled(self, on_step: OnStep) -> OnStep:
+        """Report a step once the GPU has done it, not once it is queued: cancelling would lag."""
+        if self._device == "cpu":
+            return on_step
+
+        def report(done: int, of: int) -> None:
+            torch.cuda.synchronize(self._device)
+            on_step(done, of)
+
+        return report
 
     def _prompt(self, payload: bytes) -> Prompt:
         embeds, mask = unpacked(payload, ("embeds", "mask"), what="prompt embeddings")
@@ -198,12 +209,17 @@ def _shown(identity: ModelIdentity) -> str:
 
 
 @contextmanager
-def _memory_named(device: str) -> Iterator[None]:
-    """Turn running out of memory into advice."""
+def _faults_named(device: str) -> Iterator[None]:
+    """Turn what PyTorch raises into advice."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as fault:
+    except (RuntimeError, MemoryError) as fault:
+        reason = str(fault).strip().split("\n", 1)[0]
+        if isinstance(fault, MemoryError | torch.OutOfMemoryError) or "allocate" in reason:
+            raise Misconfigured(
+                f"{device} ran out of memory: {reason}; make the clip smaller or shorter, or set "
+                "the engine's offload to model or group"
+            ) from fault
         raise Misconfigured(
-            f"{device} ran out of memory: {fault}; make the clip smaller or shorter, or set "
-            "the engine's offload to model or group"
+            f"the model failed on {device}: {reason}; check the engine's options and driver"
         ) from fault

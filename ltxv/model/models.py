@@ -37,7 +37,7 @@ class Models:
         """The models loaded so far and the bytes of their weights."""
         return {
             name: sum(weight.nbytes for weight in model.parameters())
-            for name, model in self._loaded.items()
+            for name, model in dict(self._loaded).items()
         }
 
     @contextmanager
@@ -48,7 +48,8 @@ class Models:
             Misconfigured: its weights cannot be loaded or an option does not fit it.
         """
         if component not in self._loaded:
-            self._loaded[component] = self._load(component)
+            with torch.inference_mode(mode=False):  # hooks and quantisation change weights later
+                self._loaded[component] = self._load(component)
         model = self._loaded[component]
         if not self._moves(component):
             yield model
