@@ -194,11 +194,21 @@ class MediaStore(WritableFileSystem):
             size = source.stat().st_size
         self._backend.write(key, source, content_type=content_type)
         return File(
-            url=self._backend.url(key),
+            url=self.url(key),
             content_type=content_type,
             file_name=key.rpartition("/")[2],
             file_size=size,
         )
+
+    def url(self, path: str) -> str:
+        """Return an address under which a caller can open what the store keeps under ``path``.
+
+        A signed one is made anew, and opens for ``presign_seconds`` from now on.
+
+        Raises:
+            Misconfigured: There are no credentials to sign with.
+        """
+        return self._backend.url(path)
 
     def fetch(self, url: str, target: Path, *, loc: Loc) -> Fetched:
         """Bring the bytes behind ``url`` into the file ``target``, within ``limits``.

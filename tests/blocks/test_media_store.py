@@ -223,6 +223,7 @@ def test_a_signed_address_opens_the_file(s3_server: Server, clip: Path) -> None:
     assert (file.file_size, file.content_type) == (len(BYTES), "video/mp4")
     assert file.file_name == ODD_NAME.partition("/")[2]
     assert kept.read(f"outputs/{ODD_NAME}") == BYTES
+    assert httpx.get(kept.store.url(f"outputs/{ODD_NAME}")).content == BYTES
 
 
 @pytest.mark.usefixtures("no_proxy")

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -232,18 +232,26 @@ def files(server: Server) -> s3fs.S3FileSystem:
     )
 
 
-def child(code: str, *arguments: object) -> subprocess.Popen[bytes]:
-    """Start another process that has imported the store."""
+@contextmanager
+def child(code: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run another process that has imported the store, and kill it in the end."""
     start = (
         "import os, sys; from pathlib import Path; from blocks.media_store import MediaStore;"
         "a = sys.argv[1:];"
     )
-    return subprocess.Popen([sys.executable, "-c", start + code, *map(str, arguments)])
+    command = [sys.executable, "-c", start + code, *map(str, arguments)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_until(seen: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
-    while not seen() and process.poll() is None:
+    deadline = time.monotonic() + 60
+    while not seen() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.001)
+    assert process.poll() is None, "the process ended before it could be killed"
 
 
 def test_a_kill_in_the_middle_of_publishing_leaves_the_old_file(tmp_path: Path) -> None:
@@ -253,16 +261,20 @@ def test_a_kill_in_the_middle_of_publishing_leaves_the_old_file(tmp_path: Path) 
     before.write_bytes(b"before")
     publish(store, before)
     os.mkfifo(pipe)
-    process = child(
-        "MediaStore(root=a[0]).publish(Path(a[1]), name='a.mp4', content_type='video/mp4')",
-        store.root,
-        pipe,
-    )
-    with pipe.open("wb") as writer:
-        writer.write(bytes(9 * MEGABYTE))
+    done = threading.Event()
+
+    def feed() -> None:
+        with suppress(BrokenPipeError), pipe.open("wb") as writer:
+            writer.write(bytes(9 * MEGABYTE))
+            writer.flush()
+            done.wait()
+
+    threading.Thread(target=feed, daemon=True).start()
+    code = "MediaStore(root=a[0]).publish(Path(a[1]), name='a.mp4', content_type='video/mp4')"
+    with child(code, store.root, pipe) as process:
         wait_until(lambda: any(p.stat().st_size for p in unfinished(store)), process)
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
+    assert process.returncode == -signal.SIGKILL
+    done.set()
     assert Path(store.root, "outputs/a.mp4").read_bytes() == b"before"
     assert visible(store) == [Path(store.root, "outputs/a.mp4")]
 
@@ -272,13 +284,12 @@ def test_a_kill_in_the_middle_of_putting_leaves_nothing_to_be_taken_for_content(
 ) -> None:
     """SIGKILL while content is written leaves no file under its name that is not whole."""
     store = MediaStore(root=str(tmp_path / "store"))
-    process = child(
-        "[MediaStore(root=a[0]).put(os.urandom(2**25), folder='media', suffix='') for _ in a * 99]",
-        store.root,
+    code = (
+        "[MediaStore(root=a[0]).put(os.urandom(2**25), folder='media', suffix='') for _ in a * 99]"
     )
-    wait_until(lambda: any(p.stat().st_size for p in unfinished(store)), process)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
+    with child(code, store.root) as process:
+        wait_until(lambda: any(p.stat().st_size for p in unfinished(store)), process)
+    assert process.returncode == -signal.SIGKILL
     for path in visible(store):
         ref = Ref(path=path.relative_to(store.root).as_posix(), sha256=path.name, size=2**25)
         assert store.holds(ref)
@@ -293,20 +304,16 @@ def test_a_kill_in_the_middle_of_an_upload_leaves_the_old_object(
     before.write_bytes(b"before")
     after.write_bytes(bytes(64 * MEGABYTE))
     publish(store, before)
-    process = child(
-        "MediaStore(root='s3://killed', endpoint_url=a[1], key=a[2], secret=a[3])"
-        ".publish(Path(a[0]), name='a.mp4', content_type='video/mp4')",
-        after,
-        s3_server.endpoint,
-        s3_server.key,
-        s3_server.secret,
-    )
     bucket = files(s3_server)
-    wait_until(
-        lambda: bucket.call_s3("list_multipart_uploads", Bucket="killed").get("Uploads"), process
+    code = (
+        "MediaStore(root='s3://killed', endpoint_url=a[1], key=a[2], secret=a[3])"
+        ".publish(Path(a[0]), name='a.mp4', content_type='video/mp4')"
     )
-    process.kill()
-    process.wait()
+    with child(code, after, s3_server.endpoint, s3_server.key, s3_server.secret) as process:
+        wait_until(
+            lambda: bucket.call_s3("list_multipart_uploads", Bucket="killed").get("Uploads"),
+            process,
+        )
     assert bucket.cat_file("killed/outputs/a.mp4") in (b"before", after.read_bytes())
 
 
@@ -342,12 +349,21 @@ def test_processes_may_publish_and_put_the_same_at_once(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(name.encode() * 2 * MEGABYTE)
     code = (
         "s = MediaStore(root=a[0])\n"
+        "print('ready', flush=True)\n"
+        "input()\n"
         "for _ in range(20):\n"
         "    s.publish(Path(a[1]), name='d/a.mp4', content_type='video/mp4')\n"
         "    s.put(b'same' * 2**18, folder='media', suffix='.bin')\n"
     )
-    processes = [child(code, store.root, tmp_path / name) for name in "ab"]
-    assert [process.wait() for process in processes] == [0, 0]
+    with (
+        child(code, store.root, tmp_path / "a") as one,
+        child(code, store.root, tmp_path / "b") as other,
+    ):
+        assert [process.stdout.readline() for process in (one, other)] == [b"ready\n"] * 2
+        for process in (one, other):
+            process.stdin.write(b"go\n")
+            process.stdin.flush()
+        assert [process.wait() for process in (one, other)] == [0, 0]
     content = Path(store.root, "outputs/d/a.mp4").read_bytes()
     assert content in (b"a" * 2 * MEGABYTE, b"b" * 2 * MEGABYTE)
     assert store.put(b"same" * 2**18, folder="media", suffix=".bin").size == 2**20
