@@ -11,6 +11,7 @@ from ltxv.frozen import Frozen
 Kind = Literal["image", "video"]
 
 _HEAD = 4096
+_ALIGNMENT = 128
 _CLIP_DECODERS = (
     "h264,hevc,vvc,vp8,libvpx,vp9,libvpx-vp9,av1,libdav1d,libaom-av1,mpeg4,msmpeg4,msmpeg4v2,"
     "mpeg2video,mpeg1video,h263,wmv1,wmv2,theora,mjpeg,prores,dnxhd,cfhd,ffv1,ffvhuff,huffyuv,"
@@ -107,7 +108,8 @@ def reading(content: Content, *, max_pixels: int) -> dict[str, Any]:
     """Return options that keep ffmpeg and ffprobe to this clip's own bytes and few decoders.
 
     A playlist, a script or a subtitle file can name other files and URLs; with the demuxer fixed
-    and the protocols closed none of them is ever followed.
+    and the protocols closed none of them is ever followed. A clip's frames may grow after its
+    header was read; the decoders are held to a bound of about twice ``max_pixels``.
     """
     return {
         "f": content.reader,
@@ -115,7 +117,8 @@ def reading(content: Content, *, max_pixels: int) -> dict[str, Any]:
         "protocol_whitelist": "file,pipe",
         # Of pictures only: ffprobe gives up on a clip whose sound has a decoder that is not listed.
         "codec_whitelist:v": _CLIP_DECODERS,
-        "max_pixels": max_pixels,
+        # Decoders count what they allocate, sides rounded up to 64 or so.
+        "max_pixels": 2 * max_pixels + _ALIGNMENT**2,
     }
 
 

@@ -1,0 +1,224 @@
+"""A stranger's clip, decoded once from end to end within limits."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from ltxv.errors import Loc, Misconfigured, Refused
+from ltxv.media.binaries import ffprobe_binary
+from ltxv.media.content import Content, reading, unreadable
+from ltxv.media.ffmpeg_run import FfmpegFailed, run_ffmpeg
+from ltxv.media.limits import MediaLimits, check_size
+from ltxv.media.listing import Listing, fraction
+from ltxv.media.wholeness import is_cut_short
+
+_HEADER_SECONDS = 60.0
+_DECODER_THREADS = 2
+_QUARTER = 90
+_FIELDS = "stream=width,height,avg_frame_rate,duration:stream_side_data=rotation:format=duration"
+
+_TOO_LARGE = "exceeds specified max pixel count"
+_SAID = 200
+_SPLIT = re.compile(r"; |\n")
+_SPEAKER = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\]")
+_ABOUT_ITSELF = ("Task finished", "Terminating thread", "Error ", "Last message repeated")
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What decoding a clip gave.
+
+    Attributes:
+        width: As displayed, in pixels: rotation, cropping and the shape of the pixels applied.
+        height: As displayed, in pixels.
+        rotation: By how many degrees, counter-clockwise, it was turned for that.
+        frames: As decoded, none dropped or repeated to make the rate constant.
+        frame_rate: Average frames per second.
+        seconds: Length.
+    """
+
+    width: int
+    height: int
+    rotation: int
+    frames: int
+    frame_rate: float
+    seconds: float
+
+
+def read_facts(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> ClipFacts:
+    """Return what is known of a clip once every frame of it was decoded.
+
+    ffprobe reads the header first: what is plainly too large or too long costs nothing. ffmpeg
+    decodes, since it is ffmpeg that will prepare the clip, and ffprobe may know fewer codecs.
+
+    Raises:
+        Refused: It is damaged, cut off, too large, too small or too long.
+        Misconfigured: ffmpeg or ffprobe does not run, or the disk is full.
+    """
+    header = _header(path, content, limits=limits, loc=loc)
+    streams = header.get("streams")
+    if not streams:
+        raise _unusable(loc, "it has no moving picture")
+    stream = streams[0]
+    _check_frame(int(stream.get("width", 0)), int(stream.get("height", 0)), limits, loc)
+    stated = stream.get("duration") or header.get("format", {}).get("duration") or "0"
+    _check_seconds(Fraction(stated), limits, loc)
+    if is_cut_short(path, content):
+        raise _unusable(loc, "it ends too soon")
+    listing = Listing(_decode(path, content, limits=limits, loc=loc))
+    _check_frames(listing.frames, limits, loc)
+    _check_seconds(listing.span + listing.last, limits, loc)
+    _check_frame(listing.width, listing.height, limits, loc)
+    rate = listing.rate(fraction(stream.get("avg_frame_rate", "")))
+    if not rate:
+        raise _unusable(loc, "all of its frames are at the same time")
+    return ClipFacts(
+        width=listing.width,
+        height=listing.height,
+        rotation=_rotation(stream.get("side_data_list", ())),
+        frames=listing.frames,
+        frame_rate=float(rate),
+        seconds=listing.frames / float(rate),
+    )
+
+
+def _header(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> dict[str, Any]:
+    options = reading(content, max_pixels=limits.max_clip_pixels)
+    # V leaves out cover art, which would be the first picture of some clips. ffmpeg-python has a
+    # probe() of its own, which waits for ever.
+    command = [
+        ffprobe_binary(),
+        *("-v", "error", "-of", "json", "-select_streams", "V:0", "-show_entries", _FIELDS),
+        *(part for name, value in options.items() for part in (f"-{name}", str(value))),
+        *("-i", f"file:{path.absolute()}"),
+    ]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_HEADER_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _too_slow(loc, _HEADER_SECONDS) from error
+    except OSError as error:
+        raise Misconfigured(
+            f"{command[0]} does not run: {error.strerror}; install another ffprobe"
+        ) from error
+    if done.returncode:
+        raise _failure(done.stderr.decode(errors="replace"), limits, loc)
+    header: dict[str, Any] = json.loads(done.stdout)
+    return header
+
+
+def _decode(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> str:
+    """Return ffmpeg's list of the frames it decoded, at most one more than is allowed."""
+    source = ffmpeg.input(
+        f"file:{path.absolute()}",
+        **reading(content, max_pixels=limits.max_clip_pixels),
+        threads=_DECODER_THREADS,
+    )
+    with tempfile.NamedTemporaryFile(prefix="ltx-", suffix=".framecrc") as listed:
+        # A frame that is only wrapped is neither copied nor read; checksums are of no use here.
+        node = source["V:0"].output(
+            f"file:{listed.name}",
+            format="framecrc",
+            vcodec="wrapped_avframe",
+            fps_mode="passthrough",
+            **{"frames:v": limits.max_frames + 1},
+        )
+        try:
+            run_ffmpeg(node.global_args("-xerror"), timeout_seconds=limits.max_decode_seconds)
+        except FfmpegFailed as error:
+            if error.timed_out:
+                raise _too_slow(loc, limits.max_decode_seconds) from error
+            if error.disk_full:
+                raise Misconfigured(f"a clip cannot be read: {error.said}; free some space") from (
+                    error
+                )
+            raise _failure(error.said, limits, loc) from error
+        return Path(listed.name).read_text(encoding="utf-8")
+
+
+def _rotation(side_data: Sequence[dict[str, Any]]) -> int:
+    turned = [side["rotation"] for side in side_data if "rotation" in side]
+    return round(float(turned[0]) / _QUARTER) * _QUARTER % 360 if turned else 0
+
+
+def _check_frame(width: int, height: int, limits: MediaLimits, loc: Loc) -> None:
+    check_size(width, height, most=limits.max_clip_pixels, limits=limits, loc=loc)
+
+
+def _check_frames(frames: int, limits: MediaLimits, loc: Loc) -> None:
+    if not frames:
+        raise _unusable(loc, "no frame of it can be decoded")
+    if frames > limits.max_frames:
+        raise Refused.because(
+            loc,
+            f"has more than {limits.max_frames} frames; send a shorter clip",
+            type="video_duration_too_long",
+            max_frames=limits.max_frames,
+        )
+
+
+def _check_seconds(seconds: Fraction, limits: MediaLimits, loc: Loc) -> None:
+    if seconds > limits.max_seconds:
+        raise Refused.because(
+            loc,
+            f"lasts {float(seconds):.1f} seconds; at most {limits.max_seconds:g} are allowed. "
+            "Send a shorter clip",
+            type="video_duration_too_long",
+            max_duration=limits.max_seconds,
+        )
+
+
+def _too_slow(loc: Loc, seconds: float) -> Refused:
+    return Refused.because(
+        loc,
+        f"takes more than {seconds:g} seconds to decode; send a shorter or smaller clip",
+        type="video_duration_too_long",
+    )
+
+
+def _reason(said: str) -> str:
+    """Return the first thing that ffmpeg said of the clip, without paths and addresses."""
+    if "not on whitelist" in said:
+        return "its codec is not supported; H.264, HEVC, VP9 and AV1 are"
+    for line in _SPLIT.split(said):
+        text = _SPEAKER.sub("", line).strip()
+        if text and not text.startswith(_ABOUT_ITSELF) and "file:" not in text:
+            return f"it is damaged or cut off ({text[:_SAID]})"
+    return "it cannot be decoded"
+
+
+def _failure(said: str, limits: MediaLimits, loc: Loc) -> Refused:
+    if _TOO_LARGE in said:
+        most = limits.max_clip_pixels
+        return Refused.because(
+            loc,
+            f"has frames of more than {most:,} pixels. Send a smaller version",
+            type="image_too_large",
+            max_resolution=most,
+        )
+    return _unusable(loc, _reason(said))
+
+
+def _unusable(loc: Loc, reason: str) -> Refused:
+    # The endpoint has image_load_error but nothing of the kind for clips. file_download_error is
+    # for what never arrived whole; this did, and another file is the only remedy.
+    return Refused.because(
+        loc,
+        f"is a clip that cannot be used: {reason}; send it again, whole, as an H.264 MP4",
+        type=unreadable("video"),
+    )
