@@ -1,0 +1,45 @@
+"""Prepared files and finished clips, decoded."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ltxv.errors import Misconfigured
+from ltxv.media.binaries import ffmpeg_binary
+from ltxv.media.frames import read_frames
+
+RNG = np.random.default_rng(0)
+
+
+def test_a_picture_is_a_clip_of_one_frame(tmp_path: Path) -> None:
+    """A lossless picture comes back exactly, in RGB."""
+    pixels = RNG.integers(0, 256, (33, 47, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert np.array_equal(read_frames(tmp_path / "a.png"), pixels[None])
+
+
+def test_a_lossless_clip_comes_back_exactly(tmp_path: Path) -> None:
+    """Every frame is there once, whatever the time stamps say."""
+    frames = RNG.integers(0, 256, (7, 32, 48, 3), dtype=np.uint8)
+    file = tmp_path / "a.mkv"
+    options = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "48x32", "-framerate", "1"]
+    subprocess.run(
+        [ffmpeg_binary(), "-v", "error", *options, "-i", "pipe:", "-c:v", "ffv1", str(file)],
+        input=frames.tobytes(),
+        check=True,
+    )
+    decoded = read_frames(file)
+    assert np.array_equal(decoded, frames)
+    assert decoded.flags.writeable
+
+
+def test_what_cannot_be_decoded_is_named(tmp_path: Path) -> None:
+    """A broken file is an error with its name and ffmpeg's reason."""
+    (tmp_path / "broken.mkv").write_bytes(b"no clip")
+    with pytest.raises(Misconfigured, match=r"broken\.mkv cannot be decoded"):
+        read_frames(tmp_path / "broken.mkv")
