@@ -8,12 +8,12 @@ model's own description does (it "works best below 257 frames").
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ltxv.errors import Refused, Violation
+from ltxv.errors import Loc, Refused, Violation
 from ltxv.schema import EndpointObject, refusal, violation
 
 NEGATIVE_PROMPT = "worst quality, inconsistent motion, blurry, jittery, distorted"
@@ -111,6 +111,14 @@ class LoRAWeight(EndpointObject):
     scale: float = Field(default=1.0, ge=0, le=4, description="Multiplier of the LoRA's weights.")
 
 
+class MediaSource(NamedTuple):
+    """Where a conditioning item comes from, what it should be, and the field that says so."""
+
+    url: str
+    kind: Literal["image", "video"]
+    loc: Loc
+
+
 class VideoRequest(EndpointObject):
     """Generate a video from a prompt and any number of images and videos."""
 
@@ -195,6 +203,19 @@ class VideoRequest(EndpointObject):
     temporal_adain_factor: float | None = Field(
         default=None, ge=0, le=1, description="The later endpoint's factor; not supported so far."
     )
+
+    @property
+    def media(self) -> tuple[MediaSource, ...]:
+        """Every conditioning item's medium, the images first."""
+        images = (
+            MediaSource(image.image_url, "image", ("images", index, "image_url"))
+            for index, image in enumerate(self.images)
+        )
+        videos = (
+            MediaSource(video.video_url, "video", ("videos", index, "video_url"))
+            for index, video in enumerate(self.videos)
+        )
+        return (*images, *videos)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

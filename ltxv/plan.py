@@ -1,0 +1,290 @@
+"""A request with nothing left to decide: ``resolve`` turns one into a ``Plan``.
+
+Every stage works from values of the plan alone, so that the plan's parts are what cache keys are
+made of. Nothing here loads weights or touches the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, Protocol
+
+from pydantic import Field
+
+from ltxv import geometry
+from ltxv.engine import (
+    DecodeWork,
+    FirstPassWork,
+    ModelIdentity,
+    Placement,
+    PromptWork,
+    SecondPassWork,
+)
+from ltxv.errors import Loc, Refused
+from ltxv.estimate import LTXV_13B, Estimate, ModelShape, PassLoad, estimate
+from ltxv.frozen import Frozen
+from ltxv.geometry import Size
+from ltxv.media.compress import CompressWork
+from ltxv.request import VideoConditioning, VideoRequest, refuse_unsupported
+from ltxv.schedule import pass_sigmas
+
+_LEAST_LATER_CLIP = 9
+"""Frames that a clip after frame 0 must have: two latent frames (the reference's own rule)."""
+
+
+class Medium(Protocol):
+    """What has to be known of a picture or clip to plan with it."""
+
+    @property
+    def width(self) -> int:
+        """Displayed width in pixels."""
+
+    @property
+    def height(self) -> int:
+        """Displayed height in pixels."""
+
+    @property
+    def frames(self) -> int:
+        """Number of frames; 1 for a picture."""
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second; 0 for a picture."""
+
+
+class PassPlan(Frozen):
+    """One denoising pass."""
+
+    width: int = Field(description="Width in pixels, a multiple of 32.")
+    height: int = Field(description="Height in pixels, a multiple of 32.")
+    sigmas: tuple[float, ...] = Field(description="One forward each; the last goes to 0.")
+    tokens: int = Field(description="Video tokens of the pass, extra ones for keyframes left out.")
+
+
+class ItemPlan(Frozen):
+    """One conditioning item: how its file is prepared and where it acts."""
+
+    loc: tuple[str, int] = Field(description="Field and index of the item in the request.")
+    compress: CompressWork
+    placement: Placement
+
+
+class Plan(Frozen):
+    """Everything that decides the video."""
+
+    width: int
+    height: int
+    frames: int
+    frame_rate: int
+    seed: int
+    prompt: str
+    model: ModelIdentity
+    padding: tuple[int, int, int, int] = Field(
+        description="(left, right, top, bottom) in pixels, up to multiples of 32; cropped back."
+    )
+    padded_frames: int = Field(description="Frames that are generated, 8k+1; cropped back.")
+    items: tuple[ItemPlan, ...]
+    first_pass: PassPlan
+    second_pass: PassPlan
+    tone_map_compression_ratio: float
+    reverse_video: bool
+    enable_safety_checker: bool
+    estimate: Estimate
+
+    @property
+    def prompt_work(self) -> PromptWork:
+        """What the text encoder is asked."""
+        return PromptWork(model=self.model, text=self.prompt)
+
+    @property
+    def first_pass_work(self) -> FirstPassWork:
+        """What the first pass is asked."""
+        return FirstPassWork(**self._pass(self.first_pass), seed=self.seed)
+
+    @property
+    def second_pass_work(self) -> SecondPassWork:
+        """What the second pass is asked."""
+        return SecondPassWork(**self._pass(self.second_pass))
+
+    @property
+    def decode_work(self) -> DecodeWork:
+        """What the decoder is asked."""
+        return DecodeWork(
+            model=self.model,
+            width=self.width,
+            height=self.height,
+            frames=self.frames,
+            padding=self.padding,
+            tone_map_compression_ratio=self.tone_map_compression_ratio,
+        )
+
+    def _pass(self, plan: PassPlan) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "width": plan.width,
+            "height": plan.height,
+            "frames": self.padded_frames,
+            "frame_rate": self.frame_rate,
+            "sigmas": plan.sigmas,
+            "padding": self.padding,
+            "placements": tuple(item.placement for item in self.items),
+        }
+
+
+def resolve(
+    request: VideoRequest,
+    media: Sequence[Medium],
+    *,
+    model: ModelIdentity,
+    seed: int,
+    shape: ModelShape = LTXV_13B,
+) -> Plan:
+    """Decide everything that ``request`` leaves open.
+
+    Args:
+        request: What was asked.
+        media: What the request's images and then its videos turned out to be, in their order.
+        model: The model that will run.
+        seed: Used if the request names none.
+        shape: The model's sizes, for the estimate.
+
+    Raises:
+        Refused: The request asks for something this version cannot do, or a clip is too short for
+            its place.
+    """
+    refuse_unsupported(request)
+    first_item = Size(media[0].width, media[0].height) if media else None
+    size = geometry.output_size(request.resolution, request.aspect_ratio, first_item=first_item)
+    frames = geometry.padded_frames(request.number_of_frames)
+    items = _items(request, media, size)
+    first = PassPlan(
+        **geometry.first_pass_size(size)._asdict(),
+        sigmas=pass_sigmas(
+            request.first_pass_number_of_steps, skip_final=request.first_pass_skip_final_steps
+        ),
+        tokens=geometry.tokens(geometry.first_pass_size(size), frames),
+    )
+    second = PassPlan(
+        **geometry.second_pass_size(size)._asdict(),
+        sigmas=pass_sigmas(
+            request.second_pass_number_of_steps, skip_initial=request.second_pass_skip_initial_steps
+        ),
+        tokens=geometry.tokens(geometry.second_pass_size(size), frames),
+    )
+    return Plan(
+        **size._asdict(),
+        frames=request.number_of_frames,
+        frame_rate=request.frame_rate,
+        seed=seed if request.seed is None else request.seed,
+        prompt=request.prompt,
+        model=model,
+        padding=geometry.padding(size),
+        padded_frames=frames,
+        items=items,
+        first_pass=first,
+        second_pass=second,
+        tone_map_compression_ratio=request.tone_map_compression_ratio,
+        reverse_video=request.reverse_video,
+        enable_safety_checker=request.enable_safety_checker,
+        estimate=estimate(
+            _load(first, items),
+            _load(second, items),
+            decoded_pixels=second.width * second.height * frames,
+            shape=shape,
+        ),
+    )
+
+
+def _items(request: VideoRequest, media: Sequence[Medium], size: Size) -> tuple[ItemPlan, ...]:
+    images = [_picture(index, request, size) for index in range(len(request.images))]
+    clips = zip(request.videos, media[len(images) :], strict=True)
+    videos = [
+        _clip(("videos", index), video, found, request=request, size=size)
+        for index, (video, found) in enumerate(clips)
+    ]
+    return (*images, *videos)
+
+
+def _picture(index: int, request: VideoRequest, size: Size) -> ItemPlan:
+    image = request.images[index]
+    return ItemPlan(
+        loc=("images", index),
+        compress=CompressWork(kind="image", aspect=size, crf=request.constant_rate_factor),
+        placement=Placement(
+            kind="image", start_frame=image.start_frame_num, frames=1, strength=image.strength
+        ),
+    )
+
+
+def _clip(
+    loc: tuple[str, int],
+    video: VideoConditioning,
+    media: Medium,
+    *,
+    request: VideoRequest,
+    size: Size,
+) -> ItemPlan:
+    take = min(media.frames, video.max_num_frames) if video.limit_num_frames else media.frames
+    frame_rate = float(video.target_fps) if video.resample_fps else None
+    frames = _frames_that_fit(
+        take if frame_rate is None else _resampled(take, media.frame_rate, frame_rate),
+        room=request.number_of_frames - video.start_frame_num,
+    )
+    if video.start_frame_num and frames < _LEAST_LATER_CLIP:
+        raise _too_short(loc, take, video)
+    return ItemPlan(
+        loc=loc,
+        compress=CompressWork(
+            kind="video",
+            aspect=size,
+            crf=request.constant_rate_factor,
+            take=take,
+            reverse=video.reverse_video,
+            source_frame_rate=media.frame_rate,
+            frame_rate=frame_rate,
+            frames=frames,
+        ),
+        placement=Placement(
+            kind="video",
+            start_frame=video.start_frame_num,
+            frames=frames,
+            strength=video.strength,
+        ),
+    )
+
+
+def _resampled(frames: int, frame_rate: float, target: float) -> int:
+    """Return how many frames a clip has once it is brought to ``target`` frames a second."""
+    exact = Fraction(frames) * Fraction(target) / Fraction(frame_rate).limit_denominator(1001)
+    return max(1, int(exact))
+
+
+def _frames_that_fit(frames: int, *, room: int) -> int:
+    """Return the longest 8k+1 that is in the clip and fits, as the reference trims."""
+    return (min(frames, room) - 1) // geometry.TEMPORAL * geometry.TEMPORAL + 1
+
+
+def _too_short(loc: Loc, frames: int, video: VideoConditioning) -> Refused:
+    return Refused.because(
+        (*loc, "video_url"),
+        f"gives too few frames ({frames} used); a clip that starts at frame "
+        f"{video.start_frame_num} needs {_LEAST_LATER_CLIP}. Send a longer clip, start it at "
+        "frame 0, or send its frame as an image",
+        type="video_duration_too_short",
+        min_frames=_LEAST_LATER_CLIP,
+    )
+
+
+def _load(plan: PassPlan, items: Sequence[ItemPlan]) -> PassLoad:
+    """Return a pass's work; an item after frame 0 adds one or two latent frames of tokens."""
+    latent = (plan.width // geometry.SPATIAL) * (plan.height // geometry.SPATIAL)
+    extra = sum(
+        1 if item.placement.kind == "image" else 2 for item in items if item.placement.start_frame
+    )
+    frames = sum(item.placement.frames for item in items)
+    return PassLoad(
+        forwards=len(plan.sigmas),
+        tokens=plan.tokens + extra * latent,
+        item_pixels=frames * plan.width * plan.height,
+    )
