@@ -1,1 +1,10 @@
-"""What an operator configures and saves: Prefect blocks."""
+"""What an operator configures and saves: Prefect blocks.
+
+Prefect imports this package through its entry point to learn of them, so it must stay light.
+"""
+
+from blocks.ltx_model import LTXModel
+from blocks.media_store import MediaStore
+from blocks.safety_checker import SafetyChecker
+
+__all__ = ["LTXModel", "MediaStore", "SafetyChecker"]

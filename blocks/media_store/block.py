@@ -210,6 +210,13 @@ class MediaStore(WritableFileSystem):
         """
         return self._backend.url(path)
 
+    def own_address(self, path: str) -> str:
+        """Return an address for ``path`` that ``fetch`` of this store opens, today and later.
+
+        Unlike ``url`` it carries no signature, so that equal files have equal addresses.
+        """
+        return f"{self.root.rstrip('/')}/{path}" if self._is_s3 else self.url(path)
+
     def fetch(self, url: str, target: Path, *, loc: Loc) -> Fetched:
         """Bring the bytes behind ``url`` into the file ``target``, within ``limits``.
 

@@ -1,0 +1,59 @@
+"""Blocks by the name they are saved under."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TypeVar
+
+from prefect.blocks.core import Block
+
+from blocks.ltx_model import LTXModel
+from ltxv.checkpoints import NAMES
+from ltxv.errors import Misconfigured
+
+DEFAULT = "default"
+
+B = TypeVar("B", bound=Block)
+
+
+def saved(kind: type[B], name: str) -> B:
+    """Return the block of ``kind`` saved as ``name``.
+
+    `default` comes to be at its first use, and so does a model named like a known checkpoint.
+
+    Raises:
+        Misconfigured: There is no such block.
+    """
+    try:
+        return _load(kind, name)
+    except ValueError as error:
+        first = _at_first_use(kind, name)
+        if first is None:
+            slug = kind.get_block_type_slug()
+            raise Misconfigured(
+                f"there is no {kind.__name__} block named {name!r}; create it in the Prefect UI "
+                f"under Blocks ({slug}), or use {DEFAULT!r}"
+            ) from error
+    with suppress(ValueError):  # another run was faster
+        first.save(_block_name(name))
+    return _load(kind, name)
+
+
+def _at_first_use(kind: type[B], name: str) -> Block | None:
+    if name == DEFAULT:
+        return kind()
+    if kind is LTXModel and name in NAMES:
+        return LTXModel(checkpoint=name)
+    return None
+
+
+def _load(kind: type[B], name: str) -> B:
+    loaded = kind.load(_block_name(name))
+    if not isinstance(loaded, kind):
+        raise TypeError(f"the block {name!r} is a {type(loaded).__name__}")
+    return loaded
+
+
+def _block_name(name: str) -> str:
+    """Return ``name`` as Prefect lets a block be called: it allows no dots."""
+    return name.replace(".", "-")
