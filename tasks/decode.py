@@ -1,0 +1,30 @@
+"""Turn latents into frames."""
+
+from __future__ import annotations
+
+from blocks.ltx_model import LTXModel
+from blocks.media_store import MediaStore
+from ltxv.engine import DecodeWork, Frames
+from ltxv.refs import LatentRef
+from tasks.ledger import tell_stepped
+from tasks.stage import passing_stage
+
+
+@passing_stage("decode")
+def decode(*, work: DecodeWork, latents: LatentRef, model: LTXModel, store: MediaStore) -> Frames:
+    """Decode, resize to the size asked for and crop, all on the model's device.
+
+    Args:
+        work: Sizes, frame count and decode noise.
+        latents: What the second pass made.
+        model: Whose engine does it.
+        store: Where the latents are.
+
+    Raises:
+        Misconfigured: The weights cannot be loaded, or memory ran out.
+    """
+
+    def on_step(done: int, total: int) -> None:
+        tell_stepped("decode", done, total)
+
+    return model.engine().decode(work, latents=store.get(latents), on_step=on_step)

@@ -1,0 +1,81 @@
+"""From the last latents to a finished file, without frames ever leaving memory."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from blocks.ltx_model import LTXModel
+from blocks.media_store import MediaStore
+from blocks.safety_checker import SafetyChecker
+from ltxv.engine import DecodeWork
+from ltxv.frozen import Frozen
+from ltxv.media.binaries import ffmpeg_version
+from ltxv.media.write import VideoQuality
+from ltxv.provenance import Provenance
+from ltxv.refs import LatentRef
+from tasks.clip import Clip
+from tasks.decode import decode
+from tasks.reverse import reverse
+from tasks.screen_frames import screen_frames
+from tasks.stage import stage
+from tasks.write_video import write_video
+
+
+class FinishWork(Frozen):
+    """What happens to a clip after its latents are done."""
+
+    decode: DecodeWork
+    reverse: bool
+    judge: str | None
+    """Identity of the safety checker; None if the clip is not screened."""
+    frame_rate: int
+    quality: VideoQuality = "high"
+    provenance: Provenance
+
+
+@stage(
+    "decode",
+    "reverse",
+    "screen_frames",
+    "write_video",
+    key=["work", "latents"],
+    also=ffmpeg_version,
+    timeout=timedelta(hours=2),
+    tags=["gpu"],
+)
+def finish(
+    *,
+    work: FinishWork,
+    latents: LatentRef,
+    model: LTXModel,
+    safety: SafetyChecker,
+    store: MediaStore,
+) -> Clip:
+    """Decode, reverse and screen the frames if asked, and write the file.
+
+    One cached stage around four that are not: frames are too large to keep, and a clip that is
+    there needs no frames.
+
+    Args:
+        work: What is done.
+        latents: What the second pass made.
+        model: Whose engine decodes.
+        safety: Who judges the frames.
+        store: Where the clip is kept.
+
+    Raises:
+        Refused: The frames are unsafe.
+        Misconfigured: They could not be judged, or the disk is full.
+    """
+    frames = decode(work=work.decode, latents=latents, model=model, store=store)
+    if work.reverse:
+        frames = reverse(frames=frames)
+    if work.judge is not None:
+        frames = screen_frames(frames=frames, safety=safety)
+    return write_video(
+        frames=frames,
+        frame_rate=work.frame_rate,
+        quality=work.quality,
+        provenance=work.provenance,
+        store=store,
+    )

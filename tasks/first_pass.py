@@ -1,0 +1,43 @@
+"""The pass that decides the motion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from blocks.ltx_model import LTXModel
+from blocks.media_store import MediaStore
+from ltxv.engine import FirstPassWork
+from ltxv.refs import EmbeddingRef, LatentRef, Ref
+from tasks.latents import keep_latents
+from tasks.opened import opened
+from tasks.progress import pass_progress
+from tasks.stage import stage
+
+
+@stage("first_pass", key=["work", "prompt", "items"], timeout=timedelta(hours=2), tags=["gpu"])
+def first_pass(
+    *,
+    work: FirstPassWork,
+    prompt: EmbeddingRef,
+    items: Sequence[Ref],
+    model: LTXModel,
+    store: MediaStore,
+) -> LatentRef:
+    """Denoise from pure noise at low resolution.
+
+    Args:
+        work: Sizes, sigmas, seed and placements.
+        prompt: What the text encoder made.
+        items: Prepared conditioning files, in the order of the placements.
+        model: Whose engine does it.
+        store: Where the latents are kept.
+
+    Raises:
+        Misconfigured: The weights cannot be loaded, or memory ran out.
+    """
+    with opened(items, store) as files, pass_progress("first_pass", len(work.sigmas)) as on_step:
+        content = model.engine().first_pass(
+            work, prompt=store.get(prompt), items=files, on_step=on_step
+        )
+    return keep_latents(content, store)

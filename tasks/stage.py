@@ -1,0 +1,208 @@
+"""A stage: a Prefect task whose outcome is kept in the store it is given.
+
+Prefect does the caching: the result record is small JSON in the store, the task run shows as
+Cached. What is added here is the key, which is made of named inputs, the stage's version and
+nothing else, and the ledger of the run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from prefect.cache_policies import NO_CACHE, CachePolicy
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
+from prefect.futures import PrefectFuture
+from prefect.tasks import Task, exponential_backoff
+
+from blocks.media_store import MediaStore
+from ltxv.errors import LTXError, Refused, Transient, Violation
+from ltxv.frozen import Frozen, digest_of
+from ltxv.refs import Ref
+from ltxv.result import StageName, StageState
+from tasks.ledger import current_ledger, tell_started
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RETRIES = 3
+_FIRST_DELAY_SECONDS = 2
+_JITTER = 0.5
+
+
+@dataclass
+class StageKey(CachePolicy):
+    """The digest of a stage's name, version and named inputs.
+
+    Refs count by the digest of their content, so that where bytes came from does not matter.
+    """
+
+    stage: str = ""
+    version: int = 1
+    inputs: tuple[str, ...] = ()
+    also: Callable[[], str] | None = None
+    """Something outside the inputs that decides the outcome, such as a program's version."""
+
+    def compute_key(
+        self,
+        task_ctx: TaskRunContext,  # noqa: ARG002 - Prefect's signature
+        inputs: dict[str, Any],
+        flow_parameters: dict[str, Any],  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002
+    ) -> str:
+        """Return ``stage/digest``."""
+        made_of = {
+            "version": self.version,
+            "inputs": {name: _identity(inputs[name]) for name in self.inputs},
+            "also": self.also() if self.also else None,
+        }
+        return f"{self.stage}/{digest_of(made_of)}"
+
+
+class Stage(Generic[P, R]):
+    """One stage of a run; called like the function it is made of."""
+
+    def __init__(self, task: Task[P, R], *, names: Sequence[StageName], cached: bool) -> None:
+        self.task = task
+        self._names = names
+        self._cached = cached
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the stage, or take what an earlier run made.
+
+        Raises:
+            LTXError: As the stage says; a Transient one was tried again first.
+        """
+        started = time.monotonic()
+        self._announce()
+        state = self._kept(kwargs.get("store"))(*args, return_state=True, **kwargs)
+        self._enter([state], time.monotonic() - started)
+        return state.result()
+
+    def each(self, calls: Sequence[Mapping[str, Any]]) -> list[R]:
+        """Run the stage once for each set of arguments, side by side, and wait for all.
+
+        Raises:
+            Refused: With the violations of every call that was refused.
+        """
+        if not calls:
+            return []
+        started = time.monotonic()
+        self._announce()
+        futures: list[PrefectFuture[Any]] = [
+            self._kept(call.get("store")).submit(**call) for call in calls
+        ]
+        for future in futures:
+            future.wait()
+        states = [future.state for future in futures]
+        self._enter(states, time.monotonic() - started)
+        return self._results(states)
+
+    def _kept(self, store: object) -> Task[P, R]:
+        if not self._cached:
+            return self.task
+        if not isinstance(store, MediaStore):
+            raise TypeError(f"{self.task.name} needs a MediaStore, not {type(store).__name__}")
+        return self.task.with_options(result_storage=store)
+
+    def _results(self, states: Sequence[State[Any]]) -> list[R]:
+        results: list[R] = []
+        violations: list[Violation] = []
+        failures: list[LTXError] = []
+        for state in states:
+            try:
+                results.append(state.result())
+            except Refused as refused:
+                violations += refused.violations
+            except LTXError as failure:
+                failures.append(failure)
+        if violations:  # what the caller has to mend first, whatever else happened
+            raise Refused(*violations)
+        if failures:
+            raise failures[0]
+        return results
+
+    def _announce(self) -> None:
+        if len(self._names) == 1:
+            tell_started(self._names[0])
+
+    def _enter(self, states: Sequence[State[Any]], seconds: float) -> None:
+        """Write to the ledger; what stands for several stages lets them write when it runs."""
+        cached = all(state.name == "Cached" for state in states)
+        if len(self._names) > 1 and not cached:
+            return
+        did: StageState = "cached" if cached else "ran"
+        for name in self._names:
+            current_ledger().enter(name, did, seconds / len(self._names))
+
+
+def stage(
+    *names: StageName,
+    key: Sequence[str],
+    version: int = 1,
+    also: Callable[[], str] | None = None,
+    keep: timedelta | None = None,
+    timeout: timedelta | None = None,
+    tags: Sequence[str] = (),
+) -> Callable[[Callable[P, R]], Stage[P, R]]:
+    """Make a cached stage of a function that takes ``store`` and returns a small frozen value.
+
+    Args:
+        names: The stage's name; several if it stands for stages that run inside it.
+        key: The arguments that decide its outcome.
+        version: Counts up when the same arguments come to give something else.
+        also: What decides the outcome besides.
+        keep: How long its outcome is used again; for ever if left out.
+        timeout: When a run of it is given up.
+        tags: Prefect tags, for concurrency limits and the UI.
+    """
+
+    def make(function: Callable[P, R]) -> Stage[P, R]:
+        name = function.__name__
+        made = Task(
+            function,
+            name=name,
+            tags=["ltx", *tags],
+            version=str(version),
+            cache_policy=StageKey(stage=name, version=version, inputs=tuple(key), also=also),
+            cache_expiration=keep,
+            cache_result_in_memory=False,
+            result_serializer="json",
+            retries=RETRIES,
+            retry_delay_seconds=exponential_backoff(_FIRST_DELAY_SECONDS),
+            retry_jitter_factor=_JITTER,
+            retry_condition_fn=_is_transient,
+            timeout_seconds=timeout.total_seconds() if timeout else None,
+        )
+        return Stage(made, names=names, cached=True)
+
+    return make
+
+
+def passing_stage(name: StageName) -> Callable[[Callable[P, R]], Stage[P, R]]:
+    """Make a stage whose outcome, frames in memory, is neither kept nor hashed."""
+
+    def make(function: Callable[P, R]) -> Stage[P, R]:
+        made = Task(function, name=name, tags=["ltx"], cache_policy=NO_CACHE, persist_result=False)
+        return Stage(made, names=[name], cached=False)
+
+    return make
+
+
+def _is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001
+    return isinstance(state.result(raise_on_failure=False), Transient)
+
+
+def _identity(value: Any) -> Any:
+    """Return what of ``value`` a key is made of."""
+    if isinstance(value, Ref):
+        return value.sha256
+    if isinstance(value, Frozen):
+        return value.model_dump(mode="json")
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_identity(part) for part in value]
+    return value
