@@ -1,0 +1,107 @@
+"""One request in, one video out."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from blocks.ltx_model import LTXModel
+from blocks.media_store import MediaStore
+from blocks.safety_checker import SafetyChecker
+from blocks.saved import DEFAULT, saved
+from flows.plain_errors import log_errors_plainly
+from flows.report import report
+from flows.seed import seed_of_this_run
+from ltxv.plan import resolve
+from ltxv.provenance import file_name, provenance
+from ltxv.refs import Ref
+from ltxv.request import VideoRequest, refuse_unsupported
+from ltxv.result import File, VideoResult
+from tasks.compress_media import compress_media
+from tasks.encode_prompt import encode_prompt
+from tasks.fetch_media import fetch_media
+from tasks.finish import FinishWork, finish
+from tasks.first_pass import first_pass
+from tasks.ledger import new_ledger
+from tasks.second_pass import second_pass
+from tasks.upload import upload
+
+
+@flow(name="generate-video", flow_run_name="{request.prompt:.60}")
+def generate_video(
+    request: VideoRequest, model: str = DEFAULT, store: str = DEFAULT, safety: str = DEFAULT
+) -> VideoResult:
+    """Generate a video from a prompt and any number of images and videos.
+
+    Args:
+        request: What to generate.
+        model: Name of the saved LTX Model block that runs.
+        store: Name of the saved LTX Media Store block that keeps everything.
+        safety: Name of the saved LTX Safety Checker block that judges the frames.
+
+    Returns:
+        The video's address, the prompt and seed used, and what each stage did.
+
+    Raises:
+        Refused: The request, a medium or the finished clip is not acceptable.
+        Transient: A network, server or store still failed at the last try.
+        Misconfigured: Weights, memory, a disk or a block needs its operator.
+    """
+    log_errors_plainly()
+    refuse_unsupported(request)
+    ltx, kept = saved(LTXModel, model), saved(MediaStore, store)
+    checker = saved(SafetyChecker, safety)
+    with new_ledger() as stages:
+        media = fetch_media.each([{**source._asdict(), "store": kept} for source in request.media])
+        plan = resolve(request, media, model=ltx.identity, seed=seed_of_this_run(), shape=ltx.shape)
+        items = compress_media.each(
+            [
+                {"work": item.compress, "source": source, "loc": item.loc, "store": kept}
+                for item, source in zip(plan.items, media, strict=True)
+            ]
+        )
+        prompt = encode_prompt(work=plan.prompt_work, model=ltx, store=kept)
+        first = first_pass(
+            work=plan.first_pass_work, prompt=prompt, items=items, model=ltx, store=kept
+        )
+        second = second_pass(
+            work=plan.second_pass_work,
+            latents=first,
+            prompt=prompt,
+            items=items,
+            model=ltx,
+            store=kept,
+        )
+        clip = finish(
+            work=FinishWork(
+                decode=plan.decode_work,
+                reverse=plan.reverse_video,
+                judge=checker.identity
+                if checker.applies(requested=plan.enable_safety_checker)
+                else None,
+                frame_rate=plan.frame_rate,
+                provenance=provenance(request, plan, media),
+            ),
+            latents=second,
+            model=ltx,
+            safety=checker,
+            store=kept,
+        )
+        published = upload(clip=clip.video, name=file_name(plan, clip.video), store=kept)
+    result = VideoResult(
+        video=_file(published, kept),
+        prompt=plan.prompt,
+        seed=plan.seed,
+        stages=stages.table(),
+    )
+    report(result, plan, kept.get(clip.sheet))
+    return result
+
+
+def _file(published: Ref, store: MediaStore) -> File:
+    """Describe an upload; its address is made now, because a signed one ends after a while."""
+    return File(
+        url=store.url(published.path),
+        content_type="video/mp4",
+        file_name=published.path.rpartition("/")[2],
+        file_size=published.size,
+    )

@@ -1,0 +1,28 @@
+"""Errors that were raised on purpose, logged as the one line they are."""
+
+from __future__ import annotations
+
+import logging
+
+from ltxv.errors import LTXError
+
+_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+
+
+class _Plain(logging.Filter):
+    """Cut the traceback of an ``LTXError``: it would tell a user about our files, not theirs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if isinstance(error, LTXError):
+            record.exc_info = record.exc_text = None
+            record.msg, record.args = "%s", (str(error),)
+        return True
+
+
+def log_errors_plainly() -> None:
+    """Make the loggers of flow and task runs do so; more calls change nothing."""
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(known, _Plain) for known in logger.filters):
+            logger.addFilter(_Plain())

@@ -1,0 +1,58 @@
+"""What a person sees of a finished run in the Prefect UI."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+from prefect.artifacts import create_image_artifact, create_markdown_artifact
+
+from ltxv.plan import Plan
+from ltxv.result import VideoResult
+
+
+def report(result: VideoResult, plan: Plan, sheet: bytes) -> None:
+    """Attach a contact sheet and a page about the result to the flow run.
+
+    Args:
+        result: What the caller gets.
+        plan: What was decided.
+        sheet: Contact sheet, JPEG. It goes in as a data URI, which every browser can show,
+            whatever it may reach of the store.
+    """
+    picture = base64.b64encode(sheet).decode()
+    create_image_artifact(
+        f"data:image/jpeg;base64,{picture}", key="contact-sheet", description=plan.prompt
+    )
+    create_markdown_artifact(_page(result, plan), key="video", description="Result and plan")
+
+
+def _page(result: VideoResult, plan: Plan) -> str:
+    video = result.video
+    rows = "\n".join(
+        f"| {record.name} | {record.state} | {record.seconds:.1f} |" for record in result.stages
+    )
+    size = f"{plan.width}x{plan.height}, {plan.frames} frames, {plan.frame_rate} fps"
+    return f"""\
+# [{video.file_name}]({video.url})
+
+{size}, {video.file_size / 1e6:.1f} MB, seed {result.seed}
+
+> {_quoted(result.prompt)}
+
+| stage | state | seconds |
+|---|---|---|
+{rows}
+
+## Plan
+
+```json
+{json.dumps(plan.model_dump(mode="json"), indent=2)}
+```
+"""
+
+
+def _quoted(text: str) -> str:
+    """Return a stranger's text as one line that Markdown leaves alone."""
+    line = " ".join(text.split())
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|!~" else letter for letter in line)

@@ -1,0 +1,82 @@
+"""Blocks for flows under test: a store of its own, the tiny checkpoint on one thread."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blocks.internet import FetchLimits
+from blocks.ltx_model import LTXModel
+from blocks.media_store import MediaStore
+from blocks.safety_checker import SafetyChecker
+from flows.generate import generate_video
+from ltxv.engine_options import EngineOptions
+from ltxv.request import parse_request
+from ltxv.result import VideoResult
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+@dataclass(frozen=True)
+class House:
+    """Saved blocks and the folder they keep everything in."""
+
+    model: str
+    store: str
+    safety: str
+    root: Path
+
+    def make(self, **fields: Any) -> VideoResult:
+        """Run the flow on a small request."""
+        return generate_video(
+            small_request(**fields), model=self.model, store=self.store, safety=self.safety
+        )
+
+    @property
+    def outputs(self) -> set[str]:
+        """Names of what was published, inputs left out."""
+        folder = self.root / "outputs"
+        return {file.name for file in folder.glob("*") if file.is_file()}
+
+
+def small_request(**fields: Any) -> Any:
+    """Return a request that the tiny checkpoint answers in seconds."""
+    small = {
+        "prompt": "a cat looks up",
+        "resolution": "480p",
+        "aspect_ratio": "1:1",
+        "number_of_frames": 9,
+        "first_pass_number_of_steps": 4,
+        "second_pass_number_of_steps": 4,
+        "second_pass_skip_initial_steps": 3,
+        "seed": 7,
+    }
+    return parse_request({**small, **fields})
+
+
+@pytest.fixture
+def new_house(prefect_server: None, tmp_path: Path) -> Callable[..., House]:
+    """Return a function that saves a set of blocks around a store at ``tmp_path``."""
+
+    def make(*, refuse_at: float = 0.99, **limits: Any) -> House:
+        name = f"test-{uuid.uuid4().hex[:8]}"
+        root = tmp_path / name
+        LTXModel(checkpoint="tiny", device="cpu", options=EngineOptions(threads=1)).save(name)
+        MediaStore(
+            root=str(root), limits=FetchLimits(trusted_hosts=("127.0.0.1", "localhost"), **limits)
+        ).save(name)
+        SafetyChecker(refuse_at=refuse_at).save(name)
+        return House(model=name, store=name, safety=name, root=root)
+
+    return make
+
+
+@pytest.fixture
+def house(new_house: Callable[..., House]) -> House:
+    """A house with nothing in its store."""
+    return new_house()
