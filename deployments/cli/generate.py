@@ -1,0 +1,140 @@
+"""``ltx generate``: a request, from a file or from options, becomes a video."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from blocks.saved import DEFAULT
+from deployments.cli.items import item
+from deployments.cli.request_file import read_request
+from deployments.cli.run import run
+from ltxv.request import parse_request
+
+RequestFile = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[REQUEST.json]",
+        help="Request as JSON; - reads standard input. Options change what it says.",
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str, typer.Option(help="Saved LTX Model block, or a named checkpoint such as tiny.")
+]
+Store = Annotated[str, typer.Option(help="Saved LTX Media Store block.")]
+Safety = Annotated[str, typer.Option(help="Saved LTX Safety Checker block.")]
+
+
+def option(help: str, **more: Any) -> Any:
+    """Return an option that is left out of the request unless given."""
+    return typer.Option(help=help, show_default=False, **more)
+
+
+def generate(  # noqa: PLR0917 - typer reads the options off the signature
+    request_file: RequestFile = None,
+    prompt: Annotated[str | None, option("What the video shows.")] = None,
+    negative_prompt: Annotated[str | None, option("What to avoid.")] = None,
+    image: Annotated[
+        list[str] | None,
+        option("PATH_OR_URL[@START_FRAME[:STRENGTH]], as often as needed.", metavar="ITEM"),
+    ] = None,
+    video: Annotated[
+        list[str] | None,
+        option("PATH_OR_URL[@START_FRAME[:STRENGTH]], as often as needed.", metavar="ITEM"),
+    ] = None,
+    resolution: Annotated[str | None, option("480p or 720p (default).")] = None,
+    aspect_ratio: Annotated[str | None, option("9:16, 1:1, 16:9 or auto (default).")] = None,
+    frames: Annotated[int | None, option("Frames, 9 to 257 (default 121).")] = None,
+    frame_rate: Annotated[int | None, option("Frames a second, 1 to 60 (default 30).")] = None,
+    seed: Annotated[int | None, option("Random seed; drawn if left out.")] = None,
+    crf: Annotated[int | None, option("CRF of conditioning media, 0 to 51 (default 35).")] = None,
+    reverse: Annotated[bool | None, option("Play the video backwards.")] = None,
+    safety_checker: Annotated[bool | None, option("Check every frame (default).")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Any other field of the request, as often as needed.",
+            metavar="FIELD=VALUE",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Copy the finished mp4 to this file.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    model: Model = DEFAULT,
+    store: Store = DEFAULT,
+    safety: Safety = DEFAULT,
+) -> None:
+    r"""Generate a video from a prompt and any number of images and videos.
+
+    The result is one line of JSON on stdout. Stages that an earlier run finished with the same
+    settings are taken from the store.
+
+    \b
+    ltx generate --prompt "A cat turns its head" --image cat.jpg -o cat.mp4
+    ltx generate --prompt "..." --image first.jpg --image last.jpg@120:0.8 --video clip.mp4@24
+    ltx generate request.json --set first_pass_number_of_steps=6
+    """
+    given = {
+        "prompt": prompt,
+        "negative_prompt": negative_prompt,
+        "images": [item(text, field="image_url") for text in image] if image else None,
+        "videos": [item(text, field="video_url") for text in video] if video else None,
+        "resolution": resolution,
+        "aspect_ratio": aspect_ratio,
+        "number_of_frames": frames,
+        "frame_rate": frame_rate,
+        "seed": seed,
+        "constant_rate_factor": crf,
+        "reverse_video": reverse,
+        "enable_safety_checker": safety_checker,
+    }
+    data = _merged(read_request(request_file) if request_file else {}, given, setting or [])
+    result = run(
+        parse_request(data),
+        model=model,
+        store=store,
+        safety=safety,
+        beside=folder_of(request_file),
+        output=output,
+    )
+    typer.echo(result.model_dump_json())
+
+
+def folder_of(request_file: Path | None) -> Path:
+    """Return the folder that relative paths in a request start from."""
+    if request_file is None or str(request_file) == "-":
+        return Path.cwd()
+    return request_file.absolute().parent
+
+
+def _merged(data: Any, given: Mapping[str, Any], settings: Sequence[str]) -> Any:
+    """Return the request with the options that were given in the place of its fields."""
+    if not isinstance(data, dict):
+        return data
+    options = {field: value for field, value in given.items() if value is not None}
+    return {**data, **options, **dict(_setting(text) for text in settings)}
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Return field and value of FIELD=VALUE; a value that is no JSON is text."""
+    field, equals, value = text.partition("=")
+    if not equals or not field:
+        raise typer.BadParameter(f"{text!r} is not FIELD=VALUE", param_hint="--set")
+    try:
+        return field, json.loads(value)
+    except json.JSONDecodeError:
+        return field, value

@@ -1,0 +1,80 @@
+"""Files of this machine as conditioning media.
+
+Only the command line and programs may name them: a request that came over a network must not read
+the files of the machine that serves it. So they are put into the store before a flow sees the
+request, which then also runs on another machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from blocks.media_store import MediaStore
+from blocks.media_store.keys import OUTPUTS
+from ltxv.errors import Loc, Refused
+from ltxv.request import VideoRequest
+
+_REMOTE = ("http://", "https://", "data:", "s3://")
+
+
+def local_file(url: str, *, beside: Path, loc: Loc) -> Path | None:
+    """Return the file that ``url``, a path or a file:// URL, names; None for other URLs.
+
+    Args:
+        url: What the request has.
+        beside: Folder that relative paths start from.
+        loc: Field of the request, for the error.
+
+    Raises:
+        Refused: There is no such file.
+    """
+    if url.lower().startswith(_REMOTE):
+        return None
+    named = unquote(urlsplit(url).path) if url.lower().startswith("file://") else url
+    try:
+        path = (beside / Path(named).expanduser()).resolve()
+        is_file = path.is_file()
+    except (OSError, ValueError, RuntimeError):
+        is_file = False
+    if not is_file:
+        raise Refused.because(
+            loc, "there is no such file; check the path", type="file_download_error", input=url
+        )
+    return path
+
+
+def with_local_media(request: VideoRequest, store: MediaStore, *, beside: Path) -> VideoRequest:
+    """Return the request with its local files put into ``store`` and named by their URLs there.
+
+    Raises:
+        Refused: A file is not there.
+        Misconfigured: The store refuses the write.
+    """
+
+    def kept(url: str, loc: Loc) -> str:
+        path = local_file(url, beside=beside, loc=loc)
+        return url if path is None else _publish(path, store)
+
+    return replace_media(request, kept)
+
+
+def replace_media(request: VideoRequest, replace: Callable[[str, Loc], str]) -> VideoRequest:
+    """Return the request with the URL of each medium replaced."""
+    data = request.model_dump()
+    for source in request.media:
+        field, index, name = source.loc
+        data[str(field)][index][name] = replace(source.url, source.loc)
+    return VideoRequest.model_validate(data)
+
+
+def _publish(path: Path, store: MediaStore) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    name = f"inputs/{digest}{path.suffix.lower()}"
+    content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    store.publish(path, name=name, content_type=content_type)
+    return store.own_address(f"{OUTPUTS}/{name}")

@@ -1,0 +1,67 @@
+"""The commands, and how their errors end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from deployments.cli.demo import demo
+from deployments.cli.generate import generate
+from deployments.cli.plan import plan
+from ltxv import __version__
+from ltxv.errors import LTXError, Refused
+
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="ltx",
+    help="Generate videos with LTX-Video's two passes, as Prefect flows on your own GPUs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(generate)
+app.command()(plan)
+app.command()(demo)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ltx-flows {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run ``ltx``; an error raised on purpose is a line on stderr and exit code 1."""
+    # Prefect's console would repeat what the terminal shows; its server still gets every line.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    try:
+        app()
+    except LTXError as error:
+        for line in _lines(error):
+            print(f"ltx: {line}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("ltx: stopped; what was finished is kept and used again", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
+
+
+def _lines(error: LTXError) -> Sequence[str]:
+    if isinstance(error, Refused):
+        return [str(violation) for violation in error.violations]
+    return [str(error)]

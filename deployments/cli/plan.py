@@ -1,0 +1,56 @@
+"""``ltx plan``: what a request will do, without doing it."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blocks.internet import FetchLimits, fetch
+from blocks.ltx_model import LTXModel
+from blocks.saved import saved
+from deployments.cli.generate import folder_of
+from deployments.cli.local_media import local_file
+from deployments.cli.request_file import read_request
+from ltxv.checkpoints import NAMES
+from ltxv.media.probe import Probe, probe
+from ltxv.plan import resolve
+from ltxv.request import MediaSource, parse_request, refuse_unsupported
+
+_SEED_BITS = 32
+
+
+def plan(
+    request_file: Annotated[
+        Path,
+        typer.Argument(metavar="REQUEST.json", help="Request as JSON; - reads standard input."),
+    ],
+    model: Annotated[
+        str, typer.Option(help="auto, a named checkpoint such as tiny, or a saved model block.")
+    ] = "auto",
+) -> None:
+    """Print everything that would decide the video, as JSON, without loading weights.
+
+    Sizes, the sigmas and tokens of both passes, conditioning items, and an estimate of the cost.
+    Media are fetched to learn their sizes; relative paths start from the request's folder.
+    """
+    request = parse_request(read_request(request_file))
+    refuse_unsupported(request)
+    ltx = LTXModel(checkpoint=model) if model in ("auto", *NAMES) else saved(LTXModel, model)
+    media = [_probed(source, beside=folder_of(request_file)) for source in request.media]
+    seed = random.SystemRandom().getrandbits(_SEED_BITS)
+    resolved = resolve(request, media, model=ltx.identity, seed=seed, shape=ltx.shape)
+    typer.echo(resolved.model_dump_json(indent=2))
+
+
+def _probed(source: MediaSource, *, beside: Path) -> Probe:
+    path = local_file(source.url, beside=beside, loc=source.loc)
+    if path is not None:
+        return probe(path, loc=source.loc, expect=source.kind)
+    with tempfile.TemporaryDirectory(prefix="ltx-") as folder:
+        fetched = Path(folder) / "media"
+        fetch(source.url, fetched, limits=FetchLimits(), loc=source.loc)
+        return probe(fetched, loc=source.loc, expect=source.kind)

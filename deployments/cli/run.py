@@ -1,0 +1,77 @@
+"""One run of the flow for a terminal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from blocks.media_store import MediaStore
+from blocks.saved import saved
+from deployments.cli.local_media import with_local_media
+from deployments.cli.watch import Terminal
+from ltxv.errors import Misconfigured
+from ltxv.request import VideoRequest, refuse_unsupported
+from ltxv.result import VideoResult
+from tasks.ledger import watched_by
+
+
+def run(
+    request: VideoRequest,
+    *,
+    model: str,
+    store: str,
+    safety: str,
+    beside: Path,
+    output: Path | None = None,
+) -> VideoResult:
+    """Generate the video in this process, with local files allowed, and show it going on.
+
+    Args:
+        request: What to generate.
+        model: Name of the model block.
+        store: Name of the store block.
+        safety: Name of the safety checker block.
+        beside: Folder that relative paths in the request start from.
+        output: Where to copy the finished mp4.
+    """
+    refuse_unsupported(request)
+    if output is not None:
+        _check_writable(output)
+    terminal = Terminal()
+    terminal.say("Reaching the Prefect server (without PREFECT_API_URL one is started here) …")
+    from flows.generate import generate_video  # noqa: PLC0415 - after the first line is shown
+
+    kept = saved(MediaStore, store)
+    request = with_local_media(request, kept, beside=beside)
+    with watched_by(terminal):
+        result = generate_video(request, model=model, store=store, safety=safety)
+    if output is not None:
+        _copy(result, kept, output)
+        terminal.say(f"Wrote {output}")
+    return result
+
+
+def _check_writable(output: Path) -> None:
+    """Refuse a place that cannot be written to before anything is paid for."""
+    folder = output.expanduser().absolute().parent
+    if not folder.is_dir():
+        raise Misconfigured(f"{output} cannot be written: there is no folder {folder}; create it")
+    if output.is_dir():
+        raise Misconfigured(f"{output} is a folder; name a file, such as {output / 'video.mp4'}")
+    if not os.access(folder, os.W_OK):
+        raise Misconfigured(f"{output} cannot be written: {folder} denies it; choose another")
+
+
+def _copy(result: VideoResult, store: MediaStore, output: Path) -> None:
+    target = output.expanduser().absolute()
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ltx-") as folder:
+        file = Path(folder) / "video.mp4"
+        store.fetch(result.video.url, file, loc=("video", "url"))
+        try:
+            shutil.move(file, target)
+        except OSError as error:
+            raise Misconfigured(
+                f"{output} cannot be written: {error.strerror}; the video is at {result.video.url}"
+            ) from error
