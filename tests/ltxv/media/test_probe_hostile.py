@@ -116,41 +116,42 @@ def test_a_playlist_behind_a_good_beginning_is_not_followed(
     assert listener.asked == []
 
 
-@pytest.mark.parametrize("flags", [b"\x00\x00\x00\x00", b"\x00\x00\x00\x01"])
-def test_a_movie_whose_pictures_are_in_another_file_is_refused(
-    tmp_path: Path, clip: Path, flags: bytes
-) -> None:
+def test_a_movie_whose_pictures_are_in_another_file_is_refused(tmp_path: Path, clip: Path) -> None:
     """QuickTime's external tracks are not opened; without them the movie has no pictures."""
-    content = clip.read_bytes()
+    private = tmp_path / "private.mov"
+    private.write_bytes(clip.read_bytes())
+    content = private.read_bytes()
     header = content[content.index(b"moov") - 4 :]
     own = b"\x00\x00\x00\x0curl \x00\x00\x00\x01"
     assert own in header
-    alias = _alias(clip) if flags == b"\x00\x00\x00\x00" else b""
-    outside = (12 + len(alias)).to_bytes(4, "big") + b"alis" + flags + alias
-    grown = len(outside) - len(own)
+    alias = _alias(private)
+    outside = (12 + len(alias)).to_bytes(4, "big") + b"alis" + bytes(4) + alias
     for box in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
         at = header.index(box) - 4
-        size = int.from_bytes(header[at : at + 4], "big") + grown
+        size = int.from_bytes(header[at : at + 4], "big") + len(outside) - len(own)
         header = header[:at] + size.to_bytes(4, "big") + header[at + 4 :]
     movie = tmp_path / "reference.mov"
-    movie.write_bytes(
-        b"\x00\x00\x00\x14ftypqt  \x00\x00\x02\x00qt  " + header.replace(own, outside)
-    )
+    brand = b"\x00\x00\x00\x14ftypqt  \x00\x00\x02\x00qt  "
+    movie.write_bytes(brand + header.replace(own, outside))
+    # The reference is a good one: who allows it gets the other file's pictures.
+    asked = ["-enable_drefs", "1", "-i", str(movie), "-map", "0:v:0", "-f", "null", "-"]
+    command = [ffmpeg_binary(), "-v", "error", "-xerror", *asked]
+    subprocess.run(command, check=True, timeout=60)
     type_, _ = refused(movie, "video")
     assert type_ == "unsupported_video_format"
 
 
 def _alias(target: Path) -> bytes:
-    """Return a Macintosh alias record: where the pictures are, as an absolute path."""
-    path = str(target).encode()
-    name = target.name.encode()
-    record = b"\x00" * 4 + b"\x00\x96" + b"\x00\x02" + b"\x00\x00"
-    record += b"\x01/".ljust(28, b"\x00") + b"\x00" * 12
-    record += bytes([len(name)]) + name.ljust(63, b"\x00") + b"\x00" * 16
-    record += b"\x00\x00" + b"\x00\x00" + b"\x00" * 16
-    for tag, value in ((2, path), (18, path)):
-        record += tag.to_bytes(2, "big") + len(value).to_bytes(2, "big") + value
-        record += b"\x00" * (len(value) % 2)
+    """Return a Macintosh alias record that names a file in the folder of the movie."""
+    name, path = target.name.encode(), str(target).encode()
+    record = bytes(4) + b"\x00\x96\x00\x02" + bytes(2)
+    record += b"\x04disk".ljust(28, b"\x00") + bytes(12)
+    record += bytes([len(name)]) + name.ljust(63, b"\x00") + bytes(16)
+    # How many folders to go up from the one file and down to the other.
+    record += b"\x00\x01\x00\x01" + bytes(16)
+    for kind in (2, 18):
+        record += kind.to_bytes(2, "big") + len(path).to_bytes(2, "big") + path
+        record += bytes(len(path) % 2)
     return record + b"\xff\xff\x00\x00"
 
 
