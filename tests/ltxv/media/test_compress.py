@@ -155,7 +155,7 @@ def test_the_crop_is_the_references(tmp_path: Path) -> None:
         (found,) = prepared(source, CompressWork(kind="image", aspect=aspect, crf=1))
         assert found.shape[:2] == size
         expected = blurred(cropped(picture, aspect))[: size[0], : size[1]]
-        assert psnr(found, alone(expected, 1)) > 50
+        assert psnr(found, alone(expected, 1)) > 60
 
 
 def test_crf_0_keeps_the_blurred_picture_whole(tmp_path: Path) -> None:
@@ -306,8 +306,77 @@ def test_pixels_that_are_not_square_are_shown_as_seen(tmp_path: Path) -> None:
 def test_a_full_disk_is_the_operators(tmp_path: Path) -> None:
     """Room that is missing is not blamed on the picture."""
     source = picture_file(textured()[0], tmp_path / "a.png")
+    # Where the unfinished file is written, there is no room.
+    (tmp_path / ".prepared.mkv.part").symlink_to("/dev/full")
     with pytest.raises(Misconfigured, match="free some space"):
-        compress(source, Path("/dev/full"), CompressWork(kind="image", aspect=WIDE, crf=1), loc=LOC)
+        prepared(source, CompressWork(kind="image", aspect=WIDE, crf=1))
+    assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_folder_that_is_missing_is_the_operators(tmp_path: Path) -> None:
+    """A target that cannot be written is not blamed on the picture either."""
+    source = picture_file(textured()[0], tmp_path / "a.png")
+    work = CompressWork(kind="image", aspect=WIDE, crf=1)
+    with pytest.raises(Misconfigured, match="another folder"):
+        prepared(source, work, tmp_path / "nowhere" / "prepared.mkv")
+
+
+def test_what_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    """A finished file is replaced by a finished file only, and nothing half made stays."""
+    source = picture_file(textured()[0], tmp_path / "a.png")
+    target = tmp_path / "prepared.mkv"
+    work = CompressWork(kind="image", aspect=WIDE, crf=29)
+    before = prepared(source, work, target)
+    short = saved(numbered(3), tmp_path / "clip.mkv")
+    with pytest.raises(Refused):
+        prepared(short, clip_work(take=9, frames=9), target)
+    np.testing.assert_array_equal(read_frames(target), before)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.png", "clip.mkv", target.name]
+
+
+def test_a_refusal_says_nothing_of_this_machine(tmp_path: Path) -> None:
+    """A clip that cannot be decoded is refused in words for its sender, without any path."""
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + b"\xff" * 4096)
+    with pytest.raises(Refused) as caught:
+        prepared(source, clip_work(take=9, frames=9))
+    (violation,) = caught.value.detail
+    assert violation["type"] == "unsupported_video_format"
+    assert violation["loc"] == ["body", *LOC]
+    assert str(tmp_path) not in violation["msg"]
+    assert "filter" not in violation["msg"]
+
+
+@pytest.mark.parametrize("crf", [0, 1, 20])
+def test_colours_stay_what_they_are(tmp_path: Path, crf: int) -> None:
+    """Patches of the strongest colours come back without a cast, from picture and clip alike."""
+    patches = np.array(
+        [
+            [[255, 0, 0], [0, 255, 0], [0, 0, 255]],
+            [[255, 255, 0], [0, 255, 255], [255, 0, 255]],
+            [[0, 0, 0], [255, 255, 255], [128, 128, 128]],
+        ],
+        dtype=np.uint8,
+    )
+    picture = patches.repeat(32, axis=0).repeat(32, axis=1)
+    photo = picture_file(picture, tmp_path / "a.png")
+    clip = saved(np.stack([picture] * 2), tmp_path / "clip.mkv")
+    for source, work in (
+        (photo, CompressWork(kind="image", aspect=(96, 96), crf=crf)),
+        (clip, clip_work(aspect=(96, 96), crf=crf, take=2, frames=2)),
+    ):
+        found = prepared(source, work)[-1].reshape(3, 32, 3, 32, 3)[:, 8:24, :, 8:24].astype(int)
+        assert np.abs(found - patches[:, None, :, None].astype(int)).mean(axis=(1, 3)).max() <= 4
+
+
+@pytest.mark.parametrize("kind", ["image", "video"])
+def test_a_gif_is_either(tmp_path: Path, kind: str) -> None:
+    """An animated GIF gives its first frame as a picture and all of them as a clip."""
+    first, *others = (Image.fromarray(frame) for frame in numbered(60)[::15])
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others, duration=40)
+    count = 1 if kind == "image" else 4
+    work = clip_work(kind=kind, take=count, frames=count)
+    assert numbers(prepared(tmp_path / "a.gif", work)) == [0, 15, 30, 45][:count]
 
 
 @pytest.mark.parametrize(
@@ -320,3 +389,26 @@ def test_nothing_but_a_clip_is_opened(tmp_path: Path, content: bytes) -> None:
     source.write_bytes(content)
     with pytest.raises(Refused):
         prepared(source, clip_work(take=9, frames=9))
+
+
+def test_reversing_starts_from_the_last_frame_at_any_rate(tmp_path: Path) -> None:
+    """The result begins with the last frame used and steps back by the ratio of the rates."""
+    source = saved(numbered(40), tmp_path / "clip.mkv")
+    for rate, count in ((24, 33), (60, 81), (10, 9)):
+        work = clip_work(take=36, frame_rate=rate, frames=count, reverse=True)
+        found = numbers(prepared(source, work))
+        assert len(found) == count
+        assert found[0] == 35
+        for place, number in enumerate(found):
+            assert abs(number - (35 - place * 25 / rate)) <= 1
+
+
+def test_an_uneven_clip_is_resampled_by_its_times(tmp_path: Path) -> None:
+    """Frames that last long are repeated and frames that last short are dropped."""
+    even = saved(numbered(40), tmp_path / "even.mkv")
+    source = tmp_path / "uneven.mkv"
+    # 20 frames of 40 ms, then 10 of 80 ms.
+    uneven = "select='lt(n,20)+not(mod(n,2))'"
+    ffmpeg("-i", str(even), "-vf", uneven, "-fps_mode", "vfr", "-c:v", "ffv1", str(source))
+    work = clip_work(take=30, source_frame_rate=29 / 1.52, frame_rate=12.5, frames=17)
+    assert numbers(prepared(source, work)) == list(range(0, 34, 2))
