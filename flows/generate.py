@@ -11,6 +11,7 @@ from blocks.saved import DEFAULT, saved
 from flows.plain_errors import log_errors_plainly
 from flows.report import report
 from flows.seed import seed_of_this_run
+from ltxv.media.write import VideoQuality
 from ltxv.plan import resolve
 from ltxv.provenance import file_name, provenance
 from ltxv.refs import Ref
@@ -28,7 +29,11 @@ from tasks.upload import upload
 
 @flow(name="generate-video", flow_run_name="{request.prompt:.60}")
 def generate_video(
-    request: VideoRequest, model: str = DEFAULT, store: str = DEFAULT, safety: str = DEFAULT
+    request: VideoRequest,
+    model: str = DEFAULT,
+    store: str = DEFAULT,
+    safety: str = DEFAULT,
+    quality: VideoQuality = "high",
 ) -> VideoResult:
     """Generate a video from a prompt and any number of images and videos.
 
@@ -37,6 +42,7 @@ def generate_video(
         model: Name of the saved LTX Model block that runs.
         store: Name of the saved LTX Media Store block that keeps everything.
         safety: Name of the saved LTX Safety Checker block that judges the frames.
+        quality: How much detail the mp4's encoder keeps; low, medium, high or maximum.
 
     Returns:
         The video's address, the prompt and seed used, and what each stage did.
@@ -79,6 +85,7 @@ def generate_video(
                 if checker.applies(requested=plan.enable_safety_checker)
                 else None,
                 frame_rate=plan.frame_rate,
+                quality=quality,
                 provenance=provenance(request, plan, media),
             ),
             latents=second,
@@ -93,7 +100,7 @@ def generate_video(
         seed=plan.seed,
         stages=stages.table(),
     )
-    report(result, plan, kept.get(clip.sheet))
+    report(result, plan, sheet=clip.sheet, store=kept)
     return result
 
 

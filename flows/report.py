@@ -6,25 +6,36 @@ import base64
 import json
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
+from prefect.logging import get_run_logger
 
+from blocks.media_store import MediaStore
+from ltxv.errors import LTXError
 from ltxv.plan import Plan
+from ltxv.refs import Ref
 from ltxv.result import VideoResult
+from tasks.progress import UNREACHABLE
 
 
-def report(result: VideoResult, plan: Plan, sheet: bytes) -> None:
+def report(result: VideoResult, plan: Plan, *, sheet: Ref, store: MediaStore) -> None:
     """Attach a contact sheet and a page about the result to the flow run.
+
+    The video is published by now: a report that cannot be made is a warning in the log.
 
     Args:
         result: What the caller gets.
         plan: What was decided.
         sheet: Contact sheet, JPEG. It goes in as a data URI, which every browser can show,
             whatever it may reach of the store.
+        store: Where the sheet is.
     """
-    picture = base64.b64encode(sheet).decode()
-    create_image_artifact(
-        f"data:image/jpeg;base64,{picture}", key="contact-sheet", description=plan.prompt
-    )
-    create_markdown_artifact(_page(result, plan), key="video", description="Result and plan")
+    try:
+        picture = base64.b64encode(store.get(sheet)).decode()
+        create_image_artifact(
+            f"data:image/jpeg;base64,{picture}", key="contact-sheet", description=plan.prompt
+        )
+        create_markdown_artifact(_page(result, plan), key="video", description="Result and plan")
+    except (LTXError, *UNREACHABLE) as error:
+        get_run_logger().warning("the run has no full report: %s", error)
 
 
 def _page(result: VideoResult, plan: Plan) -> str:

@@ -29,7 +29,7 @@ class FinishWork(Frozen):
     judge: str | None
     """Identity of the safety checker; None if the clip is not screened."""
     frame_rate: int
-    quality: VideoQuality = "high"
+    quality: VideoQuality
     provenance: Provenance
 
 

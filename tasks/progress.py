@@ -15,7 +15,8 @@ from ltxv.engine import OnStep
 from ltxv.result import StageName
 from tasks.ledger import tell_stepped
 
-_UNREACHABLE = (PrefectException, httpx.HTTPError, OSError)
+UNREACHABLE = (PrefectException, httpx.HTTPError, OSError)
+"""What a Prefect server that is away or refuses makes of a call."""
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def pass_progress(stage: StageName, steps: int) -> Iterator[OnStep]:
         artifact = create_progress_artifact(
             0.0, key=stage.replace("_", "-"), description=f"{stage}: {steps} steps"
         )
-    except _UNREACHABLE as error:
+    except UNREACHABLE as error:
         logger.warning("no progress artifact: %s", error)
 
     def on_step(done: int, total: int) -> None:
@@ -39,7 +40,7 @@ def pass_progress(stage: StageName, steps: int) -> Iterator[OnStep]:
         if artifact is not None:
             try:
                 update_progress_artifact(artifact, progress=100 * done / total)
-            except _UNREACHABLE as error:
+            except UNREACHABLE as error:
                 logger.warning("progress not shown: %s", error)
 
     yield on_step

@@ -13,6 +13,7 @@ from blocks.saved import DEFAULT
 from deployments.cli.items import item
 from deployments.cli.request_file import read_request
 from deployments.cli.run import run
+from ltxv.media.write import VideoQuality
 from ltxv.request import parse_request
 
 RequestFile = Annotated[
@@ -64,6 +65,7 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
             show_default=False,
         ),
     ] = None,
+    quality: Annotated[VideoQuality, typer.Option(help="How much detail the mp4 keeps.")] = "high",
     output: Annotated[
         Path | None,
         typer.Option(
@@ -78,7 +80,7 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
     store: Store = DEFAULT,
     safety: Safety = DEFAULT,
 ) -> None:
-    r"""Generate a video from a prompt and any number of images and videos.
+    """Generate a video from a prompt and any number of images and videos.
 
     The result is one line of JSON on stdout. Stages that an earlier run finished with the same
     settings are taken from the store.
@@ -87,7 +89,7 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
     ltx generate --prompt "A cat turns its head" --image cat.jpg -o cat.mp4
     ltx generate --prompt "..." --image first.jpg --image last.jpg@120:0.8 --video clip.mp4@24
     ltx generate request.json --set first_pass_number_of_steps=6
-    """
+    """  # noqa: D301 - the \b tells the help to keep the lines below as they are
     given = {
         "prompt": prompt,
         "negative_prompt": negative_prompt,
@@ -109,6 +111,7 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
         store=store,
         safety=safety,
         beside=folder_of(request_file),
+        quality=quality,
         output=output,
     )
     typer.echo(result.model_dump_json())

@@ -12,6 +12,7 @@ from blocks.saved import saved
 from deployments.cli.local_media import with_local_media
 from deployments.cli.watch import Terminal
 from ltxv.errors import Misconfigured
+from ltxv.media.write import VideoQuality
 from ltxv.request import VideoRequest, refuse_unsupported
 from ltxv.result import VideoResult
 from tasks.ledger import watched_by
@@ -24,6 +25,7 @@ def run(
     store: str,
     safety: str,
     beside: Path,
+    quality: VideoQuality = "high",
     output: Path | None = None,
 ) -> VideoResult:
     """Generate the video in this process, with local files allowed, and show it going on.
@@ -34,6 +36,7 @@ def run(
         store: Name of the store block.
         safety: Name of the safety checker block.
         beside: Folder that relative paths in the request start from.
+        quality: How much detail the mp4 keeps.
         output: Where to copy the finished mp4.
     """
     refuse_unsupported(request)
@@ -46,7 +49,7 @@ def run(
     kept = saved(MediaStore, store)
     request = with_local_media(request, kept, beside=beside)
     with watched_by(terminal):
-        result = generate_video(request, model=model, store=store, safety=safety)
+        result = generate_video(request, model=model, store=store, safety=safety, quality=quality)
     if output is not None:
         _copy(result, kept, output)
         terminal.say(f"Wrote {output}")
