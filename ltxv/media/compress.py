@@ -40,8 +40,8 @@ _ROUND_UP = 0.499
 # scale, 2 ** (QP / 6), by the rest. A lower crf would do it too, but becomes lossless below 1.
 # Measured against the reference's own way, PyAV 18.1 writing one-frame files with one thread: the
 # decoded planes are equal in every bit at CRF 1, 2, 3, 5, 20, 29, 35 and 51, on gradients, noise,
-# texture, flat colour and photos. By a first frame's usual crf - 2.913 they are 25 to 39 dB apart
-# at CRF 35.
+# texture, flat colour and photos. With a first frame's usual QP, crf - 2.913, noise, texture and
+# photos agree to no more than 25 to 39 dB at CRF 35.
 _QUANTISER = 25**0.4 / 2**0.9
 _EVERY_FRAME_ALONE = f"keyint=1:qcomp=1:mbtree=0:zones=0,1000000,b={_QUANTISER:.6f}"
 
