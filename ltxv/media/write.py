@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +27,7 @@ def write_video(
     frames: Frames,
     target: Path,
     *,
-    frame_rate: int,
+    frame_rate: float | Fraction,
     quality: VideoQuality = "high",
     title: str = "",
     comment: str = "",
@@ -36,7 +37,7 @@ def write_video(
     Args:
         frames: (frames, height, width, 3), uint8, RGB; both sides even.
         target: The file; it is there whole or not at all.
-        frame_rate: Frames per second.
+        frame_rate: Frames per second; a fraction, such as 30000/1001, is kept exact.
         quality: x264's CRF: low 28, medium 23, high 18, maximum 12.
         title: Tag of the file.
         comment: Tag of the file, for what made it.
@@ -48,7 +49,11 @@ def write_video(
     _, height, width, _ = frames.shape
     unfinished = target.with_name(f".{target.name}.part")
     raw = ffmpeg.input(
-        "pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=frame_rate
+        "pipe:",
+        format="rawvideo",
+        pix_fmt="rgb24",
+        s=f"{width}x{height}",
+        framerate=str(frame_rate),
     )
     converted = raw.filter("scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd")
     tagged = converted.filter(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,16 @@ def test_the_file_is_what_was_asked_for(tmp_path: Path) -> None:
     assert int(stream["nb_read_frames"]) == 12
     assert {stream[f"color_{tag}"] for tag in ("space", "primaries", "transfer")} == {"bt709"}
     assert stream["color_range"] == "tv"
+
+
+@pytest.mark.parametrize("rate", ["30000/1001", "24000/1001", "25/2", "60/1"])
+def test_rates_are_exact(tmp_path: Path, rate: str) -> None:
+    """Television's fractions are in the file as they are, and no frame is lost to them."""
+    file = tmp_path / "a.mp4"
+    write_video(moving(), file, frame_rate=Fraction(rate))
+    stream, _ = probed(file)
+    assert (stream["r_frame_rate"], stream["avg_frame_rate"]) == (rate, rate)
+    assert int(stream["nb_read_frames"]) == 12
 
 
 def test_the_index_comes_first(tmp_path: Path) -> None:
