@@ -136,6 +136,8 @@ def _decode(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> s
             format="framecrc",
             vcodec="wrapped_avframe",
             fps_mode="passthrough",
+            # Fine enough for any clip; left out, times are rounded to the rate that it states.
+            enc_time_base="1:90000",
             **{"frames:v": limits.max_frames + 1},
         )
         try:

@@ -223,7 +223,7 @@ def test_a_rare_decoder_is_never_run(tmp_path: Path) -> None:
 
 def test_too_long_is_refused_by_the_header(mp4: Path) -> None:
     """The limit, the length and the remedy are in the refusal."""
-    type_, msg, ctx = refusal(mp4, max_seconds=0.5)
+    type_, msg, ctx = refusal(mp4, max_seconds=0.5, max_decode_seconds=0.001)
     assert type_ == "video_duration_too_long"
     assert "1.0 seconds" in msg
     assert ctx["max_duration"] == 0.5
