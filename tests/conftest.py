@@ -15,6 +15,10 @@ import pytest
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
+from tests.s3_server import s3_server
+
+__all__ = ["prefect_server", "s3_server"]
+
 SAMPLES = Path(__file__).parent.parent / "samples"
 
 
