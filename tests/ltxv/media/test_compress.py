@@ -143,9 +143,13 @@ def test_the_codec_is_bit_exact(tmp_path: Path, crf: int) -> None:
         np.testing.assert_array_equal(found[number], alone(blurred(flat[number]), crf))
 
 
-def test_the_crop_is_the_references(tmp_path: Path) -> None:
-    """Both directions are cropped centred and truncated, at the scale of the source."""
-    picture = textured(height=301, width=451)[0]
+@pytest.mark.parametrize("height", [300, 301])
+def test_the_crop_is_the_references(tmp_path: Path, height: int) -> None:
+    """Both directions are cropped centred and truncated, at the scale of the source.
+
+    One height leaves an odd rest to halve and the other an odd side.
+    """
+    picture = textured(height=height, width=451)[0]
     source = picture_file(picture, tmp_path / "a.png")
     for aspect, size in {
         (854, 480): (252, 450),
@@ -401,6 +405,17 @@ def test_reversing_starts_from_the_last_frame_at_any_rate(tmp_path: Path) -> Non
         assert found[0] == 35
         for place, number in enumerate(found):
             assert abs(number - (35 - place * 25 / rate)) <= 1
+
+
+@pytest.mark.parametrize(("rate", "step"), [(30, 1), (15, 2), (10, 3)])
+def test_times_in_whole_milliseconds_lose_no_frame(tmp_path: Path, rate: int, step: int) -> None:
+    """A WebM or MKV of 30 frames a second, whose times are rounded, is resampled evenly."""
+    clip = saved(numbered(40), tmp_path / "clip.mkv")
+    source = tmp_path / "rounded.mkv"
+    ffmpeg("-r", "30", "-i", str(clip), "-c:v", "ffv1", str(source))
+    frames = 39 // step
+    work = clip_work(take=40, source_frame_rate=30, frame_rate=rate, frames=frames)
+    assert numbers(prepared(source, work)) == list(range(0, frames * step, step))
 
 
 def test_an_uneven_clip_is_resampled_by_its_times(tmp_path: Path) -> None:
