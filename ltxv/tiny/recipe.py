@@ -1,25 +1,23 @@
-"""The tiny checkpoint, made from a seed: the 13B's classes and geometry with small widths."""
+"""The tiny checkpoint, made from a seed in some minutes: the 13B's classes with small widths."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import (
-    AutoencoderKLLTXVideo,
-    FlowMatchEulerDiscreteScheduler,
-    LTXVideoTransformer3DModel,
-)
-from diffusers.pipelines.ltx.modeling_latent_upsampler import LTXLatentUpsamplerModel
+from diffusers import FlowMatchEulerDiscreteScheduler
+from torch import Tensor
 from transformers import T5Config, T5EncoderModel, T5TokenizerFast
 
-from ltxv.tiny.patterns import random_clips
+from ltxv.tiny.autoencoder import vae
+from ltxv.tiny.denoiser import TEXT_CHANNELS, lesson, transformer
+from ltxv.tiny.patterns import moving_leaves
+from ltxv.tiny.upsampler import upsampler
 
 SEED = 20250514
-LATENT_CHANNELS = 128
-TEXT_CHANNELS = 32
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?'\"()-"
 _CLASSES = {
@@ -31,74 +29,50 @@ _CLASSES = {
 }
 
 
-def write_checkpoint(folder: Path, *, seed: int = SEED) -> None:
+@dataclass(frozen=True)
+class Effort:
+    """How much each part is made with: batches of clips, and steps of training."""
+
+    vae: int = 6
+    upsampler: int = 12
+    lessons: int = 12
+    steps: int = 1500
+    frames: int = 17
+    side: int = 128
+
+
+def write_checkpoint(folder: Path, *, seed: int = SEED, effort: Effort | None = None) -> None:
     """Write every part of the checkpoint into ``folder``, in diffusers' layout and bfloat16."""
+    effort = effort or Effort()
     torch.manual_seed(seed)
+    autoencoder = vae(_clips(effort, effort.vae, speed=2.0))
     parts = {
-        "transformer": transformer(),
-        "vae": vae(),
-        "text_encoder": text_encoder(),
-        "latent_upsampler": upsampler(),
+        "text_encoder": _text_encoder(),
+        "transformer": transformer(
+            [lesson(autoencoder, _clips(effort, effort.lessons, speed=1.0))], steps=effort.steps
+        ),
+        "latent_upsampler": upsampler(
+            autoencoder, _clips(effort, effort.upsampler, speed=3.0, larger=2)
+        ),
+        "vae": autoencoder,
     }
     for name, model in parts.items():
         model.to(torch.bfloat16).save_pretrained(folder / name)
-    tokenizer().save_pretrained(folder / "tokenizer")
+    _tokenizer().save_pretrained(folder / "tokenizer")
     FlowMatchEulerDiscreteScheduler().save_pretrained(folder / "scheduler")
     index = {"_class_name": "LTXConditionPipeline", **_CLASSES}
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
-def transformer() -> LTXVideoTransformer3DModel:
-    """Return a transformer of two blocks with four heads."""
-    return LTXVideoTransformer3DModel(
-        in_channels=LATENT_CHANNELS,
-        out_channels=LATENT_CHANNELS,
-        num_attention_heads=4,
-        attention_head_dim=24,
-        cross_attention_dim=96,
-        num_layers=2,
-        caption_channels=TEXT_CHANNELS,
-    )
+def _clips(effort: Effort, batches: int, *, speed: float, larger: int = 1) -> list[Tensor]:
+    count, side = 8 // larger, effort.side * larger
+    return [
+        moving_leaves(count, frames=effort.frames, size=side, speed=speed) for _ in range(batches)
+    ]
 
 
-def vae() -> AutoencoderKLLTXVideo:
-    """Return an autoencoder of 32x32x8 pixels a latent, its statistics taken from patterns."""
-    model = AutoencoderKLLTXVideo(
-        latent_channels=LATENT_CHANNELS,
-        block_out_channels=(8, 8, 8, 8, 8),
-        down_block_types=("LTXVideo095DownBlock3D",) * 4,
-        layers_per_block=(1, 1, 1, 1, 1),
-        decoder_block_out_channels=(8, 16, 32),
-        decoder_layers_per_block=(1, 1, 1, 1),
-        spatio_temporal_scaling=(True, True, True, True),
-        decoder_spatio_temporal_scaling=(True, True, True),
-        decoder_inject_noise=(False, False, False, False),
-        downsample_type=("spatial", "temporal", "spatiotemporal", "spatiotemporal"),
-        upsample_residual=(True, True, True),
-        upsample_factor=(2, 2, 2),
-        timestep_conditioning=True,
-        patch_size=4,
-        spatial_compression_ratio=32,
-        temporal_compression_ratio=8,
-    ).eval()
-    with torch.no_grad():
-        model.decoder.conv_out.conv.weight.mul_(4.0)
-        latents = model.encode(random_clips(8, frames=9, size=96)).latent_dist.mode()
-        std, mean = torch.std_mean(latents, dim=(0, 2, 3, 4))
-        model.latents_mean.copy_(mean)
-        model.latents_std.copy_(std)
-    return model
-
-
-def upsampler() -> LTXLatentUpsamplerModel:
-    """Return a latent upsampler of one block on each side."""
-    return LTXLatentUpsamplerModel(
-        in_channels=LATENT_CHANNELS, mid_channels=32, num_blocks_per_stage=1, dims=3
-    )
-
-
-def text_encoder() -> T5EncoderModel:
-    """Return a T5 encoder of two layers."""
+def _text_encoder() -> T5EncoderModel:
+    """Return a T5 encoder of two layers, as random as it was born."""
     return T5EncoderModel(
         T5Config(
             d_model=TEXT_CHANNELS,
@@ -112,7 +86,7 @@ def text_encoder() -> T5EncoderModel:
     )
 
 
-def tokenizer() -> Any:
+def _tokenizer() -> Any:
     """Return a tokenizer of single letters that needs no file from anywhere."""
     return T5TokenizerFast(vocab=_vocabulary(), extra_ids=0)
 
