@@ -14,6 +14,7 @@ from ltxv.errors import Misconfigured
 from ltxv.media.binaries import ffmpeg_binary
 
 _MAGIC = b"P6"
+_SECONDS = 600.0
 
 
 def read_frames(path: Path) -> Frames:
@@ -28,7 +29,7 @@ def read_frames(path: Path) -> Frames:
         Its frames, (frames, height, width, 3), rotation applied.
 
     Raises:
-        Misconfigured: It cannot be decoded.
+        Misconfigured: It cannot be decoded, or there is no ffmpeg that runs.
     """
     # Netpbm pictures carry their own sizes, which a separate probe would have to be asked for.
     node = ffmpeg.input(f"file:{path}", protocol_whitelist="file,pipe", threads=1).output(
@@ -36,9 +37,24 @@ def read_frames(path: Path) -> Frames:
     )
     command = ffmpeg.compile(node.global_args("-v", "error", "-nostdin"), cmd=ffmpeg_binary())
     with tempfile.TemporaryFile() as said:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, check=False
-        )
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                check=False,
+                timeout=_SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Misconfigured(
+                f"{path.name} was not decoded within {_SECONDS:g} seconds; see what holds the "
+                "machine up"
+            ) from error
+        except OSError as error:
+            raise Misconfigured(
+                f"{command[0]} does not run: {error.strerror}; install another ffmpeg"
+            ) from error
         said.seek(0)
         reason = said.read().decode(errors="replace").strip()
     frames = _pictures(done.stdout)

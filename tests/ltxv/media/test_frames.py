@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -43,3 +44,28 @@ def test_what_cannot_be_decoded_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.mkv").write_bytes(b"no clip")
     with pytest.raises(Misconfigured, match=r"broken\.mkv cannot be decoded"):
         read_frames(tmp_path / "broken.mkv")
+
+
+def test_an_ffmpeg_that_does_not_run_is_the_operators(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program of another machine's kind is named, with the remedy."""
+    program = tmp_path / "ffmpeg"
+    program.write_bytes(b"\x7fELF of another world")
+    program.chmod(0o755)
+    monkeypatch.setenv("LTX_FFMPEG", str(program))
+    with pytest.raises(Misconfigured, match="does not run"):
+        read_frames(tmp_path / "a.mkv")
+
+
+def test_an_ffmpeg_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading gives up after its time, and the process is gone."""
+    program, alive = tmp_path / "ffmpeg", tmp_path / "alive"
+    program.write_text(f"#!/bin/sh\necho $$ > {alive}\nexec sleep 600\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("LTX_FFMPEG", str(program))
+    monkeypatch.setattr("ltxv.media.frames._SECONDS", 2.0)
+    with pytest.raises(Misconfigured, match="within 2 seconds"):
+        read_frames(tmp_path / "a.mkv")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(alive.read_text()), 0)
