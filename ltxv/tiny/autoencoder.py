@@ -58,10 +58,17 @@ def cells(clip: Tensor, *, side: int, frames: int) -> Tensor:
 
     The first frame stands for a whole cell of frames, as in the causal encoder.
     """
+    return _split(clip, side=side, frames=frames).permute(0, 1, 3, 7, 5, 2, 4, 6).flatten(1, 4)
+
+
+def _split(clip: Tensor, *, side: int, frames: int) -> Tensor:
+    """Return (b, c, t, frames, h, side, w, side), the first frame repeated to fill its cell."""
     early = clip[:, :, :1].expand(-1, -1, frames - 1, -1, -1)
     whole = torch.cat([early, clip], dim=2)
-    split = whole.unflatten(4, (-1, side)).unflatten(3, (-1, side)).unflatten(2, (-1, frames))
-    return split.permute(0, 1, 3, 7, 5, 2, 4, 6).flatten(1, 4)
+    batch, channels, long, high, wide = whole.shape
+    return whole.reshape(
+        batch, channels, long // frames, frames, high // side, side, wide // side, side
+    )
 
 
 def _rows(hidden: Tensor) -> Tensor:
@@ -86,7 +93,7 @@ def _fit_encoder(encoder: Any, clips: Sequence[Tensor]) -> None:
         layer = block.downsamplers[0].conv
         kept = collect(
             (
-                _rows(inputs_of(layer, encoder, clip)[:, :, frames_dropped(layer, block) :]),
+                _rows(inputs_of(layer, encoder, clip)[:, :, _repeated(block) :]),
                 _rows(cells(_halved(clip), side=side, frames=frames)),
             )
             for clip in clips
@@ -110,7 +117,7 @@ def _fit_encoder(encoder: Any, clips: Sequence[Tensor]) -> None:
     set_convolution(encoder.conv_out, torch.cat([latents, silent], dim=1), taps=1)
 
 
-def frames_dropped(_layer: Any, block: Any) -> int:
+def _repeated(block: Any) -> int:
     """Return how many copies of the first frame a downsampler puts before its clip."""
     return int(block.downsamplers[0].stride[0]) - 1
 
@@ -151,7 +158,7 @@ def _fit_decoder(model: Any, clips: Sequence[Tensor]) -> None:
         for latent, code in zip(latents, codes, strict=True):
             given = inputs_of(layer, run, latent)
             wanted = (_rows(code).double() @ basis[:-1] + basis[-1]).float() * _CODE_SIZE + offset
-            fine = wanted.unflatten(0, (len(code), *code.shape[2:])).movedim(-1, 1)
+            fine = wanted.reshape(len(code), *code.shape[2:], -1).movedim(-1, 1)
             pairs.append((neighbours(given, 9), _rows(_gathered(fine) - _residual(given))))
         set_convolution(layer, collect(pairs).solution(_RIDGE), taps=9)
     pairs = [
@@ -166,9 +173,7 @@ def _fit_decoder(model: Any, clips: Sequence[Tensor]) -> None:
 
 def _gathered(fine: Tensor) -> Tensor:
     """Return (b, c * 8, t, h, w): what one place of the coarse grid must produce."""
-    whole = torch.cat([fine[:, :, :1], fine], dim=2)
-    split = whole.unflatten(4, (-1, 2)).unflatten(3, (-1, 2)).unflatten(2, (-1, 2))
-    return split.permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
+    return _split(fine, side=2, frames=2).permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
 
 
 def _residual(given: Tensor) -> Tensor:

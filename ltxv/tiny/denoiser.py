@@ -106,7 +106,7 @@ def _train(model: Any, lessons: Sequence[Lesson], steps: int) -> None:
     for step in range(steps):
         loss = _loss(model, lessons[step % len(lessons)])
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         schedule.step()

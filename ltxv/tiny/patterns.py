@@ -31,7 +31,7 @@ def moving_leaves(count: int, *, frames: int, size: int, speed: float = 3.0) -> 
     )
     still = canvas.repeat_interleave(frames, dim=0)
     moved = F.grid_sample(still, grid, padding_mode="reflection", align_corners=False)
-    return moved.unflatten(0, (count, frames)).transpose(1, 2).contiguous()
+    return moved.reshape(count, frames, 3, size, size).transpose(1, 2).contiguous()
 
 
 def _leaves(count: int, size: int) -> Tensor:

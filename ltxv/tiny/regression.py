@@ -33,7 +33,8 @@ class Moments:
             raise ValueError("no rows were added")
         penalty = ridge * self.inputs.diagonal().mean() * torch.eye(len(self.inputs))
         penalty[-1, -1] = 0.0
-        return torch.linalg.solve(self.inputs + penalty, self.targets)
+        weights: Tensor = torch.linalg.solve(self.inputs + penalty, self.targets)
+        return weights
 
     def components(self, ridge: float, rank: int) -> Tensor:
         """Return weights (i + 1, rank) of the ``rank`` best predictors of the targets.
