@@ -15,8 +15,9 @@ from ltxv.media.write import VideoQuality
 from ltxv.plan import resolve
 from ltxv.provenance import file_name, provenance
 from ltxv.refs import Ref
-from ltxv.request import VideoRequest, refuse_unsupported
+from ltxv.request import VideoRequest
 from ltxv.result import File, VideoResult
+from ltxv.unsupported import refuse_unsupported
 from tasks.compress_media import compress_media
 from tasks.encode_prompt import encode_prompt
 from tasks.fetch_media import fetch_media

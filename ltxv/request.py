@@ -8,12 +8,14 @@ model's own description does (it "works best below 257 frames").
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ltxv.errors import Loc, Refused, Violation
+from ltxv.conditioning_items import ImageConditioning, LoRAWeight, VideoConditioning
+from ltxv.errors import Loc, Refused
+from ltxv.geometry import TEMPORAL
 from ltxv.schema import EndpointObject, refusal, violation
 
 NEGATIVE_PROMPT = "worst quality, inconsistent motion, blurry, jittery, distorted"
@@ -21,94 +23,9 @@ MAX_SEED = 2**53 - 1
 """Largest whole number that every JSON reader keeps exactly."""
 MAX_PROMPT = 10_000
 MAX_ITEMS = 16
-FRAMES_PER_LATENT = 8
 
 Resolution = Literal["480p", "720p"]
 AspectRatio = Literal["9:16", "1:1", "16:9", "auto"]
-
-
-def _multiple_of_8(value: int) -> int:
-    if value % FRAMES_PER_LATENT:
-        near = round(value / FRAMES_PER_LATENT) * FRAMES_PER_LATENT
-        raise PydanticCustomError(
-            "multiple_of",
-            "must be a multiple of {multiple_of}; {near} is the nearest",
-            {"multiple_of": FRAMES_PER_LATENT, "near": near},
-        )
-    return value
-
-
-StartFrame = Annotated[
-    int,
-    Field(
-        ge=0,
-        le=1440,
-        title="Start frame",
-        description="Frame of the clip, from 0, at which this item acts. A multiple of 8.",
-        json_schema_extra={"multipleOf": FRAMES_PER_LATENT},
-    ),
-    AfterValidator(_multiple_of_8),
-]
-Strength = Annotated[
-    float,
-    Field(
-        ge=0,
-        le=1,
-        description="How closely the clip keeps to this item: 1 keeps it, 0 ignores it. From "
-        "about 0.6 upwards nothing of it is denoised, so use 1 or less than that.",
-    ),
-]
-MediaURL = Annotated[str, Field(min_length=1)]
-
-
-class ImageConditioning(EndpointObject):
-    """A picture that the clip shows at one frame."""
-
-    image_url: MediaURL = Field(
-        title="Image URL", description="http(s) URL, data URI or store URL of the picture."
-    )
-    start_frame_num: StartFrame = 0
-    strength: Strength = 1.0
-
-
-class VideoConditioning(EndpointObject):
-    """A clip that the new one contains, continues or leads to."""
-
-    video_url: MediaURL = Field(
-        title="Video URL", description="http(s) URL, data URI or store URL of the clip."
-    )
-    conditioning_type: Literal["rgb", "depth", "pose", "canny"] = Field(
-        default="rgb", description="What the clip shows. Only rgb is supported so far."
-    )
-    preprocess: bool = Field(
-        default=False,
-        description="Whether to derive depth, pose or canny from the clip; no effect for rgb.",
-    )
-    start_frame_num: StartFrame = 0
-    strength: Strength = 1.0
-    limit_num_frames: bool = Field(
-        default=False, description="Whether to use only the first `max_num_frames` frames."
-    )
-    max_num_frames: int = Field(
-        default=1441, ge=1, le=1441, description="Frames used when `limit_num_frames` is on."
-    )
-    resample_fps: bool = Field(
-        default=False, description="Whether to bring the clip to `target_fps` frames a second."
-    )
-    target_fps: int = Field(
-        default=24, ge=1, le=60, description="Frame rate when `resample_fps` is on."
-    )
-    reverse_video: bool = Field(default=False, description="Whether to play the clip backwards.")
-
-
-class LoRAWeight(EndpointObject):
-    """A LoRA to add to the model's weights."""
-
-    path: str = Field(min_length=1, description="URL or path of the LoRA weights.")
-    weight_name: str | None = Field(
-        default=None, description="File name, if `path` is a repository with several."
-    )
-    scale: float = Field(default=1.0, ge=0, le=4, description="Multiplier of the LoRA's weights.")
 
 
 class MediaSource(NamedTuple):
@@ -259,7 +176,7 @@ class VideoRequest(EndpointObject):
                     "must be at most {le}: {needed} frame(s) of the item have to fit into "
                     "number_of_frames, which is {frames}",
                     {
-                        "le": last // FRAMES_PER_LATENT * FRAMES_PER_LATENT,
+                        "le": last // TEMPORAL * TEMPORAL,
                         "needed": needed,
                         "frames": self.number_of_frames,
                     },
@@ -287,44 +204,3 @@ def parse_request(data: Any) -> VideoRequest:
         return VideoRequest.model_validate(data)
     except ValidationError as error:
         raise refusal(error) from None
-
-
-def refuse_unsupported(request: VideoRequest) -> None:
-    """Refuse, by name, what the schema has and this version cannot do.
-
-    Raises:
-        Refused: ``feature_not_supported`` for each such field.
-    """
-    asked = [
-        (("loras",), bool(request.loras), "LoRAs are not supported yet; leave the list empty"),
-        (
-            ("expand_prompt",),
-            request.expand_prompt,
-            "expanding prompts is not supported yet; send false and write the prompt in full",
-        ),
-        (
-            ("enable_detail_pass",),
-            request.enable_detail_pass,
-            "the detail pass is not supported; send false",
-        ),
-        (
-            ("temporal_adain_factor",),
-            request.temporal_adain_factor is not None,
-            "this factor is not supported; leave it out",
-        ),
-        *(
-            (
-                ("videos", index, "conditioning_type"),
-                video.conditioning_type != "rgb",
-                f"conditioning by {video.conditioning_type} is not supported yet; send rgb",
-            )
-            for index, video in enumerate(request.videos)
-        ),
-    ]
-    wrong = [
-        Violation(loc=loc, msg=msg, type="feature_not_supported")
-        for loc, is_asked, msg in asked
-        if is_asked
-    ]
-    if wrong:
-        raise Refused(*wrong)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from prefect.logging import get_run_logger
+
 from blocks.safety_checker import SafetyChecker
 from ltxv.engine import Frames
 from ltxv.errors import Refused
@@ -18,10 +20,16 @@ def screen_frames(*, frames: Frames, safety: SafetyChecker) -> Frames:
     """
     verdict = safety.screen(frames)
     if verdict.refused:
+        # The operator's log has the scores; a caller could use them to feel for the threshold.
+        get_run_logger().warning(
+            "%d of %d frames are unsafe, highest score %.3f",
+            len(verdict.frames),
+            len(frames),
+            verdict.highest,
+        )
         raise Refused.because(
             ("prompt",),
-            f"the video was refused by the safety check ({len(verdict.frames)} of {len(frames)} "
-            f"frames, score {verdict.highest:.2f}); change the prompt, the media or the seed",
+            "the video was refused by the safety check; change the prompt, the media or the seed",
             type="content_policy_violation",
         )
     return frames

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from blocks.saved import DEFAULT
+from deployments.cli.generate import Output
 from deployments.cli.request_file import read_request
 from deployments.cli.run import run
 from ltxv.request import parse_request
@@ -16,16 +17,7 @@ _REQUEST = Path(__file__).parents[2] / "samples" / "demo.json"
 
 
 def demo(
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Copy the finished mp4 to this file.",
-            metavar="FILE",
-            show_default=False,
-        ),
-    ] = None,
+    output: Output = None,
     model: Annotated[
         str, typer.Option(help="Saved LTX Model block, or a named checkpoint.")
     ] = "tiny",

@@ -24,6 +24,16 @@ RequestFile = Annotated[
         show_default=False,
     ),
 ]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Copy the finished mp4 to this file.",
+        metavar="FILE",
+        show_default=False,
+    ),
+]
 Model = Annotated[
     str, typer.Option(help="Saved LTX Model block, or a named checkpoint such as tiny.")
 ]
@@ -66,16 +76,7 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
         ),
     ] = None,
     quality: Annotated[VideoQuality, typer.Option(help="How much detail the mp4 keeps.")] = "high",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Copy the finished mp4 to this file.",
-            metavar="FILE",
-            show_default=False,
-        ),
-    ] = None,
+    output: Output = None,
     model: Model = DEFAULT,
     store: Store = DEFAULT,
     safety: Safety = DEFAULT,

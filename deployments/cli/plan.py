@@ -18,7 +18,8 @@ from deployments.cli.request_file import read_request
 from ltxv.checkpoints import NAMES
 from ltxv.media.probe import Probe, probe
 from ltxv.plan import resolve
-from ltxv.request import MediaSource, parse_request, refuse_unsupported
+from ltxv.request import MediaSource, parse_request
+from ltxv.unsupported import refuse_unsupported
 
 _SEED_BITS = 32
 

@@ -13,8 +13,9 @@ from deployments.cli.local_media import with_local_media
 from deployments.cli.watch import Terminal
 from ltxv.errors import Misconfigured
 from ltxv.media.write import VideoQuality
-from ltxv.request import VideoRequest, refuse_unsupported
+from ltxv.request import VideoRequest
 from ltxv.result import VideoResult
+from ltxv.unsupported import refuse_unsupported
 from tasks.ledger import watched_by
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ltxv.errors import Refused
-from ltxv.request import VideoRequest, parse_request, refuse_unsupported
+from ltxv.request import VideoRequest, parse_request
+from ltxv.unsupported import refuse_unsupported
 
 IMAGE = {"image_url": "https://example.com/a.jpg"}
 VIDEO = {"video_url": "https://example.com/a.mp4"}

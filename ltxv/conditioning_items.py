@@ -1,0 +1,95 @@
+"""What a request may hand over besides its prompt: images, clips and LoRAs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from ltxv.geometry import TEMPORAL
+from ltxv.schema import EndpointObject
+
+
+def _multiple_of_8(value: int) -> int:
+    if value % TEMPORAL:
+        near = round(value / TEMPORAL) * TEMPORAL
+        raise PydanticCustomError(
+            "multiple_of",
+            "must be a multiple of {multiple_of}; {near} is the nearest",
+            {"multiple_of": TEMPORAL, "near": near},
+        )
+    return value
+
+
+StartFrame = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=1440,
+        title="Start frame",
+        description="Frame of the clip, from 0, at which this item acts. A multiple of 8.",
+        json_schema_extra={"multipleOf": TEMPORAL},
+    ),
+    AfterValidator(_multiple_of_8),
+]
+Strength = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="How closely the clip keeps to this item: 1 keeps it, 0 ignores it. From "
+        "about 0.6 upwards nothing of it is denoised, so use 1 or less than that.",
+    ),
+]
+MediaURL = Annotated[str, Field(min_length=1)]
+
+
+class ImageConditioning(EndpointObject):
+    """A picture that the clip shows at one frame."""
+
+    image_url: MediaURL = Field(
+        title="Image URL", description="http(s) URL, data URI or store URL of the picture."
+    )
+    start_frame_num: StartFrame = 0
+    strength: Strength = 1.0
+
+
+class VideoConditioning(EndpointObject):
+    """A clip that the new one contains, continues or leads to."""
+
+    video_url: MediaURL = Field(
+        title="Video URL", description="http(s) URL, data URI or store URL of the clip."
+    )
+    conditioning_type: Literal["rgb", "depth", "pose", "canny"] = Field(
+        default="rgb", description="What the clip shows. Only rgb is supported so far."
+    )
+    preprocess: bool = Field(
+        default=False,
+        description="Whether to derive depth, pose or canny from the clip; no effect for rgb.",
+    )
+    start_frame_num: StartFrame = 0
+    strength: Strength = 1.0
+    limit_num_frames: bool = Field(
+        default=False, description="Whether to use only the first `max_num_frames` frames."
+    )
+    max_num_frames: int = Field(
+        default=1441, ge=1, le=1441, description="Frames used when `limit_num_frames` is on."
+    )
+    resample_fps: bool = Field(
+        default=False, description="Whether to bring the clip to `target_fps` frames a second."
+    )
+    target_fps: int = Field(
+        default=24, ge=1, le=60, description="Frame rate when `resample_fps` is on."
+    )
+    reverse_video: bool = Field(default=False, description="Whether to play the clip backwards.")
+
+
+class LoRAWeight(EndpointObject):
+    """A LoRA to add to the model's weights."""
+
+    path: str = Field(min_length=1, description="URL or path of the LoRA weights.")
+    weight_name: str | None = Field(
+        default=None, description="File name, if `path` is a repository with several."
+    )
+    scale: float = Field(default=1.0, ge=0, le=4, description="Multiplier of the LoRA's weights.")

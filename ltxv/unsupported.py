@@ -1,0 +1,47 @@
+"""What the endpoint's schema has and this version cannot do."""
+
+from __future__ import annotations
+
+from ltxv.errors import Refused, Violation
+from ltxv.request import VideoRequest
+
+
+def refuse_unsupported(request: VideoRequest) -> None:
+    """Refuse, by name, what the schema has and this version cannot do.
+
+    Raises:
+        Refused: ``feature_not_supported`` for each such field.
+    """
+    asked = [
+        (("loras",), bool(request.loras), "LoRAs are not supported yet; leave the list empty"),
+        (
+            ("expand_prompt",),
+            request.expand_prompt,
+            "expanding prompts is not supported yet; send false and write the prompt in full",
+        ),
+        (
+            ("enable_detail_pass",),
+            request.enable_detail_pass,
+            "the detail pass is not supported; send false",
+        ),
+        (
+            ("temporal_adain_factor",),
+            request.temporal_adain_factor is not None,
+            "this factor is not supported; leave it out",
+        ),
+        *(
+            (
+                ("videos", index, "conditioning_type"),
+                video.conditioning_type != "rgb",
+                f"conditioning by {video.conditioning_type} is not supported yet; send rgb",
+            )
+            for index, video in enumerate(request.videos)
+        ),
+    ]
+    wrong = [
+        Violation(loc=loc, msg=msg, type="feature_not_supported")
+        for loc, is_asked, msg in asked
+        if is_asked
+    ]
+    if wrong:
+        raise Refused(*wrong)
