@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from blocks.internet import FetchLimits, fetch
+from blocks.local_media import local_file
 from blocks.ltx_model import LTXModel
 from blocks.saved import saved
 from deployments.cli.generate import folder_of
-from deployments.cli.local_media import local_file
 from deployments.cli.request_file import read_request
 from ltxv.checkpoints import NAMES
 from ltxv.media.probe import Probe, probe

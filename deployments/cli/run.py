@@ -7,9 +7,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from blocks.local_media import with_local_media
 from blocks.media_store import MediaStore
 from blocks.saved import saved
-from deployments.cli.local_media import with_local_media
 from deployments.cli.watch import Terminal
 from ltxv.errors import Misconfigured
 from ltxv.media.write import VideoQuality

@@ -18,6 +18,7 @@ from blocks.media_store.keys import OUTPUTS
 from ltxv.errors import Loc, Refused
 from ltxv.request import VideoRequest
 
+_HERE = Path()
 _REMOTE = ("http://", "https://", "data:", "s3://")
 
 
@@ -47,8 +48,15 @@ def local_file(url: str, *, beside: Path, loc: Loc) -> Path | None:
     return path
 
 
-def with_local_media(request: VideoRequest, store: MediaStore, *, beside: Path) -> VideoRequest:
+def with_local_media(
+    request: VideoRequest, store: MediaStore, *, beside: Path = _HERE
+) -> VideoRequest:
     """Return the request with its local files put into ``store`` and named by their URLs there.
+
+    Args:
+        request: What to generate; its media may be paths.
+        store: The store that the flow will be given.
+        beside: Folder that relative paths start from; the current one if left out.
 
     Raises:
         Refused: A file is not there.
