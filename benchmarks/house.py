@@ -1,0 +1,132 @@
+"""The flow side: a Prefect server that is up, saved blocks, and the flow timed from inside."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.testing.utilities import prefect_test_harness
+
+from benchmarks.model_parts import model_parts_timed
+from benchmarks.stopwatch import Cost, Stopwatch
+from blocks.ltx_model import LTXModel
+from blocks.media_store import MediaStore
+from blocks.safety_checker import SafetyChecker
+from flows.generate import generate_video
+from ltxv.engine_options import EngineOptions
+from ltxv.request import VideoRequest, parse_request
+from ltxv.result import VideoResult
+from tasks.compress_media import compress_media
+from tasks.decode import decode
+from tasks.encode_prompt import encode_prompt
+from tasks.fetch_media import fetch_media
+from tasks.first_pass import first_pass
+from tasks.screen_frames import screen_frames
+from tasks.second_pass import second_pass
+from tasks.stage import Stage
+from tasks.upload import upload
+from tasks.write_video import write_video
+
+_BODIES: tuple[Stage[Any, Any], ...] = (
+    fetch_media,
+    compress_media,
+    encode_prompt,
+    first_pass,
+    second_pass,
+    decode,
+    screen_frames,
+    write_video,
+    upload,
+)
+STAGES = tuple(stage.task.name for stage in _BODIES)
+PROGRESS = "progress"
+"""Part of a pass that tells Prefect how far it is: orchestration, not the stage's own work."""
+
+
+@dataclass(frozen=True)
+class FlowRun:
+    """One run of the flow: what came out, what it cost, and where inside its stages."""
+
+    result: VideoResult
+    whole: Cost
+    inside: Stopwatch
+
+    @property
+    def overhead(self) -> float:
+        """Seconds that are not the stages' own work: those of the flow less the bodies'."""
+        own = (
+            cost.wall
+            for path, cost in self.inside.parts.items()
+            if path.rpartition("/")[2] != PROGRESS
+        )
+        return self.whole.wall - sum(own)
+
+    def stages_that(self, state: str) -> list[str]:
+        """Return the names of the stages in a state: ``ran``, ``cached`` or ``skipped``."""
+        return [record.name for record in self.result.stages if record.state == state]
+
+
+@dataclass(frozen=True)
+class House:
+    """Names of saved blocks, and the folder that their stores are in."""
+
+    name: str
+    folder: Path
+
+    def new_store(self) -> str:
+        """Save a store with nothing in it and return its name."""
+        name = f"bench-{uuid.uuid4().hex[:12]}"
+        MediaStore(root=str(self.folder / name)).save(name)
+        return name
+
+    def make(self, request: VideoRequest, store: str) -> FlowRun:
+        """Run the flow, its stages timed from inside."""
+        inside, around = Stopwatch(), Stopwatch()
+        with _bodies_timed(inside), model_parts_timed(inside), around.part("flow"):
+            result = generate_video(request, model=self.name, store=store, safety=self.name)
+        return FlowRun(result=result, whole=around.parts["flow"], inside=inside)
+
+
+def photo_request(photo: Path, **fields: Any) -> VideoRequest:
+    """Return a request with one photo at frame 0, everything else as by default."""
+    kind = mimetypes.guess_type(photo.name)[0]
+    uri = f"data:{kind};base64,{base64.b64encode(photo.read_bytes()).decode()}"
+    return parse_request({"prompt": "a cat looks up", "images": [{"image_url": uri}], **fields})
+
+
+@contextmanager
+def open_house(*, threads: int) -> Iterator[House]:
+    """Start a server with a database of its own, default settings, and save blocks for tiny."""
+    with tempfile.TemporaryDirectory(prefix="ltx-bench-") as folder, prefect_test_harness(120):
+        yield furnished(Path(folder), threads)
+
+
+def furnished(folder: Path, threads: int) -> House:
+    """Save blocks for the tiny checkpoint and return the house that they make up."""
+    name = f"bench-{uuid.uuid4().hex[:12]}"
+    options = EngineOptions(threads=threads)
+    LTXModel(checkpoint="tiny", device="cpu", options=options).save(name)
+    SafetyChecker().save(name)
+    return House(name=name, folder=folder)
+
+
+@contextmanager
+def _bodies_timed(watch: Stopwatch) -> Iterator[None]:
+    """Time the functions that tasks are made of, and apart from them what tells of progress."""
+    with ExitStack() as stack:
+        for stage in _BODIES:
+            timed = watch.timing(stage.task.name, stage.task.fn)
+            stack.enter_context(patch.object(stage.task, "fn", timed))
+        for call in (create_progress_artifact, update_progress_artifact):
+            timed = watch.timing(PROGRESS, call)
+            stack.enter_context(patch(f"tasks.progress.{call.__name__}", timed))
+        yield
