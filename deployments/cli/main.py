@@ -17,6 +17,15 @@ from ltxv.errors import LTXError, Refused
 
 _INTERRUPTED = 130
 
+_PREFECT = {
+    # Its console would repeat what the terminal shows; its server still gets every line.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    # A first start makes a database, which takes longer than the default 20 seconds on a busy
+    # machine.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+
 app = typer.Typer(
     name="ltx",
     help="Generate videos with LTX-Video's two passes, as Prefect flows on your own GPUs.",
@@ -48,8 +57,8 @@ def _options(
 
 def main() -> None:
     """Run ``ltx``; an error raised on purpose is a line on stderr and exit code 1."""
-    # Prefect's console would repeat what the terminal shows; its server still gets every line.
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    for name, value in _PREFECT.items():
+        os.environ.setdefault(name, value)
     try:
         app()
     except LTXError as error:

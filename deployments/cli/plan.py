@@ -15,6 +15,7 @@ from blocks.ltx_model import LTXModel
 from blocks.saved import saved
 from deployments.cli.generate import folder_of
 from deployments.cli.request_file import read_request
+from deployments.cli.server import reach_server
 from ltxv.checkpoints import NAMES
 from ltxv.media.probe import Probe, probe
 from ltxv.plan import resolve
@@ -40,11 +41,19 @@ def plan(
     """
     request = parse_request(read_request(request_file))
     refuse_unsupported(request)
-    ltx = LTXModel(checkpoint=model) if model in ("auto", *NAMES) else saved(LTXModel, model)
+    ltx = _model(model)
     media = [_probed(source, beside=folder_of(request_file)) for source in request.media]
     seed = random.SystemRandom().getrandbits(_SEED_BITS)
     resolved = resolve(request, media, model=ltx.identity, seed=seed, shape=ltx.shape)
     typer.echo(resolved.model_dump_json(indent=2))
+
+
+def _model(name: str) -> LTXModel:
+    """Return the model; only a block of the operator's own needs the server that keeps it."""
+    if name in ("auto", *NAMES):
+        return LTXModel(checkpoint=name)
+    reach_server()
+    return saved(LTXModel, name)
 
 
 def _probed(source: MediaSource, *, beside: Path) -> Probe:

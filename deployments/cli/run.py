@@ -10,6 +10,7 @@ from pathlib import Path
 from blocks.local_media import with_local_media
 from blocks.media_store import MediaStore
 from blocks.saved import saved
+from deployments.cli.server import reach_server
 from deployments.cli.watch import Terminal
 from ltxv.errors import Misconfigured
 from ltxv.media.write import VideoQuality
@@ -45,6 +46,7 @@ def run(
         _check_writable(output)
     terminal = Terminal()
     terminal.say("Reaching the Prefect server (without PREFECT_API_URL one is started here) …")
+    reach_server()
     from flows.generate import generate_video  # noqa: PLC0415 - after the first line is shown
 
     kept = saved(MediaStore, store)

@@ -85,6 +85,16 @@ def test_a_medium_that_is_no_picture_is_one_line(
     assert "Traceback" not in done.stderr
 
 
+def test_a_server_that_is_away_is_one_line(ltx: Ltx, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing answers the user learns which variable to look at."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.setenv("PREFECT_CLIENT_MAX_RETRIES", "0")
+    done = ltx("generate", "--prompt", "x")
+    assert done.returncode == 1
+    assert "PREFECT_API_URL" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_the_demo_makes_its_video_without_a_server(ltx: Ltx) -> None:
     """`ltx demo` alone starts what it needs and ends with the result's JSON."""
