@@ -7,10 +7,11 @@ model's own description does (it "works best below 257 frames").
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ltxv.conditioning_items import ImageConditioning, LoRAWeight, VideoConditioning
@@ -24,6 +25,28 @@ MAX_SEED = 2**53 - 1
 MAX_PROMPT = 10_000
 MAX_ITEMS = 16
 
+_NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def _plain_text(text: str) -> str:
+    """Refuse what no file's tags, log line or page could show."""
+    found = _NOT_TEXT.search(text)
+    if found:
+        raise PydanticCustomError(
+            "string_pattern_mismatch",
+            "has a control character, {character}, at {position}; remove it",
+            {"character": ascii(found[0]), "position": found.start()},
+        )
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("string_too_short", "is blank; write what the video shows")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_plain_text)]
 Resolution = Literal["480p", "720p"]
 AspectRatio = Literal["9:16", "1:1", "16:9", "auto"]
 
@@ -45,10 +68,10 @@ class VideoRequest(EndpointObject):
         "second_pass_num_inference_steps": "second_pass_number_of_steps",
     }
 
-    prompt: str = Field(
+    prompt: Annotated[Text, AfterValidator(_not_blank)] = Field(
         min_length=1, max_length=MAX_PROMPT, description="Text prompt to guide generation."
     )
-    negative_prompt: str = Field(
+    negative_prompt: Text = Field(
         default=NEGATIVE_PROMPT,
         max_length=MAX_PROMPT,
         description="What to avoid. Distilled checkpoints run without guidance and ignore it.",

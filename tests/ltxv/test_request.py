@@ -51,6 +51,12 @@ def test_the_endpoints_own_example_is_all_defaults() -> None:
     assert parse_request(SEED_EXAMPLE) == parse_request(short)
 
 
+def test_lines_and_any_script_are_text() -> None:
+    """Line ends of every system, tabs and letters of all scripts are part of a prompt."""
+    prompt = "Eine Katze\r\n\tsieht \u732b an \U0001f408"
+    assert parse_request({"prompt": prompt, "negative_prompt": ""}).prompt == prompt
+
+
 def test_later_names_mean_the_same() -> None:
     """The later generations' names of three fields are understood."""
     request = parse_request(
@@ -103,6 +109,10 @@ def test_a_field_like_no_other_lists_them_all() -> None:
     ("field", "value", "type"),
     [
         ("prompt", "", "string_too_short"),
+        ("prompt", " \n", "string_too_short"),
+        ("prompt", "a\x00b", "string_pattern_mismatch"),
+        ("prompt", "a\ud800b", "string_unicode"),
+        ("negative_prompt", "a\x1b[31mb", "string_pattern_mismatch"),
         ("resolution", "1080p", "literal_error"),
         ("aspect_ratio", "4:3", "literal_error"),
         ("seed", -1, "greater_than_equal"),
