@@ -54,6 +54,8 @@ def finished(pixels: Tensor, work: DecodeWork) -> Tensor:
     )
     for start in range(0, len(clip), _CHUNK):
         part = (clip[start : start + _CHUNK].float() / 2 + 0.5).clamp_(0, 1)
+        # On a CPU the resize takes half the time so, and gives the same bits.
+        part = part.contiguous(memory_format=torch.channels_last)
         if part.shape[-2:] != padded:
             part = F.interpolate(part, size=padded, mode="bilinear", align_corners=False)
         part = part[..., top : top + work.height, left : left + work.width]

@@ -6,6 +6,7 @@ import importlib.util
 from typing import Any
 
 import torch
+from diffusers.models.attention_dispatch import attention_backend
 
 from ltxv.engine_options import EngineOptions
 from ltxv.errors import Misconfigured
@@ -49,7 +50,11 @@ def _set_attention(transformer: Any, backend: str) -> None:
     try:
         for block in transformer.transformer_blocks:
             block.attn1.set_attention_backend(backend)
-    except (ValueError, ImportError) as fault:
+        # Entered only for its check that the backend's library is there, which setting it module
+        # by module leaves out.
+        with attention_backend(backend):
+            pass
+    except (ValueError, ImportError, RuntimeError) as fault:
         raise Misconfigured(f"attention_backend={backend}: {fault}") from fault
 
 

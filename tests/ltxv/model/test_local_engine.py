@@ -452,6 +452,14 @@ def test_an_unknown_attention_backend_is_refused_with_the_known_ones(prompt):
         engine.first_pass(first_work(engine), prompt=prompt, items=[], on_step=silent)
 
 
+def test_a_backend_whose_library_is_missing_is_refused_when_it_loads(prompt):
+    """A known backend that is not installed says what to install, before the first step."""
+    options = EngineOptions(attention_backend="sage")
+    engine = LocalEngine(find_checkpoint("tiny"), device="cpu", options=options)
+    with pytest.raises(Misconfigured, match=r"attention_backend=sage: .*install"):
+        engine.first_pass(first_work(engine), prompt=prompt, items=[], on_step=silent)
+
+
 def test_a_clip_that_no_memory_holds_is_answered_with_advice(engine, prompt):
     """Running out of memory names what to make smaller, and the engine lives on."""
     work = first_work(engine, width=32 * 4_000_000, height=32 * 400_000)
