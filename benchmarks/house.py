@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.testing.utilities import prefect_test_harness
 
 from benchmarks.model_parts import model_parts_timed
@@ -48,8 +47,6 @@ _BODIES: tuple[Stage[Any, Any], ...] = (
     upload,
 )
 STAGES = tuple(stage.task.name for stage in _BODIES)
-PROGRESS = "progress"
-"""Part of a pass that tells Prefect how far it is: orchestration, not the stage's own work."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +60,7 @@ class FlowRun:
     @property
     def overhead(self) -> float:
         """Seconds that are not the stages' own work: those of the flow less the bodies'."""
-        own = (
-            cost.wall
-            for path, cost in self.inside.parts.items()
-            if path.rpartition("/")[2] != PROGRESS
-        )
-        return self.whole.wall - sum(own)
+        return self.whole.wall - sum(cost.wall for cost in self.inside.parts.values())
 
     def stages_that(self, state: str) -> list[str]:
         """Return the names of the stages in a state: ``ran``, ``cached`` or ``skipped``."""
@@ -115,18 +107,15 @@ def furnished(folder: Path, threads: int) -> House:
     name = f"bench-{uuid.uuid4().hex[:12]}"
     options = EngineOptions(threads=threads)
     LTXModel(checkpoint="tiny", device="cpu", options=options).save(name)
-    SafetyChecker().save(name)
+    SafetyChecker(threads=threads).save(name)
     return House(name=name, folder=folder)
 
 
 @contextmanager
 def _bodies_timed(watch: Stopwatch) -> Iterator[None]:
-    """Time the functions that tasks are made of, and apart from them what tells of progress."""
+    """Time the functions that tasks are made of."""
     with ExitStack() as stack:
         for stage in _BODIES:
             timed = watch.timing(stage.task.name, stage.task.fn)
             stack.enter_context(patch.object(stage.task, "fn", timed))
-        for call in (create_progress_artifact, update_progress_artifact):
-            timed = watch.timing(PROGRESS, call)
-            stack.enter_context(patch(f"tasks.progress.{call.__name__}", timed))
         yield

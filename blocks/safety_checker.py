@@ -53,7 +53,7 @@ class SafetyChecker(Block):
         "the hosted endpoint. Switch off where strangers send requests.",
     )
     threads: int = Field(
-        default=1, ge=1, description="CPU threads of the classifier; a frame takes 25 ms on one."
+        default=2, ge=1, description="CPU threads of the classifier; a frame takes 25 ms on one."
     )
 
     @property

@@ -11,7 +11,7 @@ from ltxv.refs import EmbeddingRef
 from tasks.stage import stage
 
 
-@stage("encode_prompt", key=["work"], timeout=timedelta(minutes=15), tags=["gpu"])
+@stage("encode_prompt", key=["work"], timeout=timedelta(minutes=15))
 def encode_prompt(*, work: PromptWork, model: LTXModel, store: MediaStore) -> EmbeddingRef:
     """Run the text encoder; every run with the same text shares the outcome.
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from blocks.safety_checker import SafetyChecker
-from ltxv.engine import DecodeWork
+from ltxv.engine import DecodeWork, Frames
 from ltxv.frozen import Frozen
 from ltxv.media.binaries import ffmpeg_version
+from ltxv.media.sheet import contact_sheet
 from ltxv.media.write import VideoQuality
 from ltxv.provenance import Provenance
-from ltxv.refs import LatentRef
+from ltxv.refs import LatentRef, MediaRef
 from tasks.clip import Clip
 from tasks.decode import decode
 from tasks.reverse import reverse
+from tasks.scratch import scratch
 from tasks.screen_frames import screen_frames
 from tasks.stage import stage
 from tasks.write_video import write_video
@@ -41,7 +44,6 @@ class FinishWork(Frozen):
     key=["work", "latents"],
     also=ffmpeg_version,
     timeout=timedelta(hours=2),
-    tags=["gpu"],
 )
 def finish(
     *,
@@ -54,7 +56,8 @@ def finish(
     """Decode, reverse and screen the frames if asked, and write the file.
 
     One cached stage around four that are not: frames are too large to keep, and a clip that is
-    there needs no frames.
+    there needs no frames. They are judged while they are written; what is written stays in a
+    scratch folder until they have passed.
 
     Args:
         work: What is done.
@@ -70,12 +73,37 @@ def finish(
     frames = decode(work=work.decode, latents=latents, model=model, store=store)
     if work.reverse:
         frames = reverse(frames=frames)
+    judged = None
     if work.judge is not None:
-        frames = screen_frames(frames=frames, safety=safety)
-    return write_video(
-        frames=frames,
-        frame_rate=work.frame_rate,
-        quality=work.quality,
-        provenance=work.provenance,
-        store=store,
+        judged = screen_frames.beside(frames=frames, safety=safety)
+    with scratch() as folder:
+        file = folder / "clip.mp4"
+        write_video(
+            frames=frames,
+            target=file,
+            frame_rate=work.frame_rate,
+            quality=work.quality,
+            provenance=work.provenance,
+        )
+        if judged is not None:
+            judged.result()
+        return _kept(file, frames, frame_rate=work.frame_rate, store=store)
+
+
+def _kept(file: Path, frames: Frames, *, frame_rate: int, store: MediaStore) -> Clip:
+    """Put the file and a contact sheet of it into the store."""
+    video = store.put(file, folder="clips", suffix=".mp4")
+    sheet = contact_sheet(frames, frame_rate=frame_rate)
+    count, height, width, _ = frames.shape
+    return Clip(
+        video=MediaRef(
+            **video.model_dump(),
+            kind="video",
+            content_type="video/mp4",
+            width=width,
+            height=height,
+            frames=count,
+            frame_rate=frame_rate,
+        ),
+        sheet=store.put(sheet, folder="sheets", suffix=".jpg"),
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 import httpx
@@ -23,24 +25,34 @@ UNREACHABLE = (PrefectException, httpx.HTTPError, OSError)
 def pass_progress(stage: StageName, steps: int) -> Iterator[OnStep]:
     """Show a progress artifact that grows with each of ``steps`` steps.
 
-    A server that cannot be reached costs the artifact, not the pass.
+    The server is told from a thread of its own, so that a slow one does not hold a GPU up; steps
+    that end while it is being told are told together. One that cannot be reached costs the
+    artifact, not the pass.
     """
     logger = get_run_logger()
-    artifact: Any = None
-    try:
-        artifact = create_progress_artifact(
-            0.0, key=stage.replace("_", "-"), description=f"{stage}: {steps} steps"
+    with ThreadPoolExecutor(max_workers=1) as teller:
+
+        def tell(call: Callable[..., Any], *arguments: Any, **named: Any) -> Future[Any]:
+            return teller.submit(copy_context().run, call, *arguments, **named)
+
+        description = f"{stage}: {steps} steps"
+        artifact = tell(
+            create_progress_artifact, 0.0, key=stage.replace("_", "-"), description=description
         )
-    except UNREACHABLE as error:
-        logger.warning("no progress artifact: %s", error)
+        told = [artifact]
 
-    def on_step(done: int, total: int) -> None:
-        logger.info("%s: step %d of %d", stage, done, total)
-        tell_stepped(stage, done, total)
-        if artifact is not None:
-            try:
-                update_progress_artifact(artifact, progress=100 * done / total)
-            except UNREACHABLE as error:
-                logger.warning("progress not shown: %s", error)
+        def on_step(done: int, total: int) -> None:
+            logger.info("%s: step %d of %d", stage, done, total)
+            tell_stepped(stage, done, total)
+            if told[-1].done() or done == total:
+                told.append(tell(_update, artifact, 100 * done / total))
 
-    yield on_step
+        yield on_step
+        try:
+            told[-1].result()
+        except UNREACHABLE as error:
+            logger.warning("the progress of %s is not shown: %s", stage, error)
+
+
+def _update(artifact: Future[Any], percent: float) -> None:
+    update_progress_artifact(artifact.result(), progress=percent)

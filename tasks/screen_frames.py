@@ -11,8 +11,8 @@ from tasks.stage import passing_stage
 
 
 @passing_stage("screen_frames")
-def screen_frames(*, frames: Frames, safety: SafetyChecker) -> Frames:
-    """Return the frames if not one of them is unsafe.
+def screen_frames(*, frames: Frames, safety: SafetyChecker) -> None:
+    """Let the frames pass if not one of them is unsafe.
 
     Raises:
         Refused: ``content_policy_violation``; the clip goes nowhere.
@@ -32,4 +32,3 @@ def screen_frames(*, frames: Frames, safety: SafetyChecker) -> Frames:
             "the video was refused by the safety check; change the prompt, the media or the seed",
             type="content_policy_violation",
         )
-    return frames

@@ -83,6 +83,12 @@ class Stage(Generic[P, R]):
         self._enter([state], time.monotonic() - started)
         return state.result()
 
+    def beside(self, *args: P.args, **kwargs: P.kwargs) -> Beside[R]:
+        """Start the stage in a thread of its own and go on; ``result`` of what is given waits."""
+        self._announce()
+        future = self._kept(kwargs.get("store")).submit(*args, **kwargs)
+        return Beside(future, enter=self._enter)
+
     def each(self, calls: Sequence[Mapping[str, Any]]) -> list[R]:
         """Run the stage once for each set of arguments, side by side, and wait for all.
 
@@ -133,11 +139,34 @@ class Stage(Generic[P, R]):
     def _enter(self, states: Sequence[State[Any]], seconds: float) -> None:
         """Write to the ledger; what stands for several stages lets them write when it runs."""
         cached = all(state.name == "Cached" for state in states)
-        if len(self._names) > 1 and not cached:
+        failed = not all(state.is_completed() for state in states)
+        if failed or (len(self._names) > 1 and not cached):
             return
         did: StageState = "cached" if cached else "ran"
         for name in self._names:
             current_ledger().enter(name, did, seconds / len(self._names))
+
+
+class Beside(Generic[R]):
+    """A stage under way beside others."""
+
+    def __init__(
+        self, future: PrefectFuture[R], *, enter: Callable[[Sequence[State[Any]], float], None]
+    ) -> None:
+        self._future = future
+        self._enter = enter
+        self._started = time.monotonic()
+        self._ended = self._started
+        future.add_done_callback(self._end)
+
+    def result(self) -> R:
+        """Wait for the stage to end, and return its outcome or raise its error."""
+        self._future.wait()
+        self._enter([self._future.state], self._ended - self._started)
+        return self._future.result()
+
+    def _end(self, _future: PrefectFuture[R]) -> None:
+        self._ended = time.monotonic()
 
 
 def stage(
@@ -158,7 +187,8 @@ def stage(
         also: What decides the outcome besides.
         keep: How long its outcome is used again; for ever if left out.
         timeout: When a run of it is given up.
-        tags: Prefect tags, for concurrency limits and the UI.
+        tags: Prefect tags, for concurrency limits and the UI. Each set of them costs a run a
+            call to the server, so only what a limit may be set for has one.
     """
 
     def make(function: Callable[P, R]) -> Stage[P, R]:
@@ -166,7 +196,7 @@ def stage(
         made = Task(
             function,
             name=name,
-            tags=["ltx", *tags],
+            tags=tags,
             version=str(version),
             cache_policy=StageKey(stage=name, version=version, inputs=tuple(key), also=also),
             cache_expiration=keep,
@@ -187,7 +217,7 @@ def passing_stage(name: StageName) -> Callable[[Callable[P, R]], Stage[P, R]]:
     """Make a stage whose outcome, frames in memory, is neither kept nor hashed."""
 
     def make(function: Callable[P, R]) -> Stage[P, R]:
-        made = Task(function, name=name, tags=["ltx"], cache_policy=NO_CACHE, persist_result=False)
+        made = Task(function, name=name, cache_policy=NO_CACHE, persist_result=False)
         return Stage(made, names=[name], cached=False)
 
     return make

@@ -16,7 +16,7 @@ from ltxv.media.ffmpeg_run import FfmpegFailed, run_ffmpeg
 VideoQuality = Literal["low", "medium", "high", "maximum"]
 
 _CRF: Mapping[VideoQuality, int] = {"low": 28, "medium": 23, "high": 18, "maximum": 12}
-_PRESET = "faster"
+_PRESET = "veryfast"
 # x264's output depends on how many threads it has; a fixed number gives the same file everywhere.
 _THREADS = 4
 _SECONDS = 3600.0
