@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import os
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from blocks.media_store import MediaStore
 from blocks.media_store.keys import OUTPUTS
-from ltxv.errors import Loc, Refused
+from ltxv.errors import Loc, Misconfigured, Refused, shortened
 from ltxv.request import VideoRequest
 
 _HERE = Path()
@@ -42,9 +43,11 @@ def local_file(url: str, *, beside: Path, loc: Loc) -> Path | None:
     except (OSError, ValueError, RuntimeError):
         is_file = False
     if not is_file:
-        raise Refused.because(
-            loc, "there is no such file; check the path", type="file_download_error", input=url
-        )
+        said = f"there is no file {shortened(url)}; check the path"
+        raise Refused.because(loc, said, type="file_download_error", input=url)
+    if not os.access(path, os.R_OK):
+        said = f"the file {shortened(url)} may not be read; change its permissions"
+        raise Refused.because(loc, said, type="file_download_error", input=url)
     return path
 
 
@@ -80,8 +83,11 @@ def replace_media(request: VideoRequest, replace: Callable[[str, Loc], str]) -> 
 
 
 def _publish(path: Path, store: MediaStore) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be read: {error.strerror}; try a copy") from error
     name = f"inputs/{digest}{path.suffix.lower()}"
     content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     store.publish(path, name=name, content_type=content_type)

@@ -30,9 +30,10 @@ def saved(kind: type[B], name: str) -> B:
         first = _at_first_use(kind, name)
         if first is None:
             slug = kind.get_block_type_slug()
+            known = [DEFAULT, *NAMES] if kind is LTXModel else [DEFAULT]
             raise Misconfigured(
                 f"there is no {kind.__name__} block named {name!r}; create it in the Prefect UI "
-                f"under Blocks ({slug}), or use {DEFAULT!r}"
+                f"under Blocks ({slug}), or use {' or '.join(known)}"
             ) from error
     with suppress(ValueError):  # another run was faster
         first.save(_block_name(name))

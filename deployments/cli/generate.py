@@ -140,5 +140,5 @@ def _setting(text: str) -> tuple[str, Any]:
         raise typer.BadParameter(f"{text!r} is not FIELD=VALUE", param_hint="--set")
     try:
         return field, json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return field, value

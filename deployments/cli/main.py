@@ -66,8 +66,16 @@ def main() -> None:
             print(f"ltx: {line}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("ltx: stopped; what was finished is kept and used again", file=sys.stderr)
-        sys.exit(_INTERRUPTED)
+        sys.exit(_stopped())
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            _stopped()
+        raise
+
+
+def _stopped() -> int:
+    print("ltx: stopped; what was finished is kept and used again", file=sys.stderr)
+    return _INTERRUPTED
 
 
 def _lines(error: LTXError) -> Sequence[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ltxv.errors import Refused
 
@@ -20,15 +20,23 @@ def read_request(path: Path) -> Any:
     """
     try:
         if str(path) == "-":
-            return json.loads(sys.stdin.read(_LARGEST))
-        return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(_text(sys.stdin.buffer))
+        with path.open("rb") as file:
+            return json.loads(_text(file))
     except OSError as error:
         said = f"cannot be read: {error.strerror}; give a JSON file, or - for standard input"
         raise _refused(path, said) from error
     except UnicodeDecodeError as error:
         raise _refused(path, "is not UTF-8 text; give a JSON file") from error
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # too many digits or levels, among others
         raise _refused(path, f"is not JSON: {error}") from error
+
+
+def _text(file: BinaryIO) -> str:
+    content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise ValueError(f"it is larger than {_LARGEST} bytes; send media by URL")
+    return content.decode("utf-8-sig")
 
 
 def _refused(path: Path, said: str) -> Refused:

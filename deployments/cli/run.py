@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -42,8 +41,7 @@ def run(
         output: Where to copy the finished mp4.
     """
     refuse_unsupported(request)
-    if output is not None:
-        _check_writable(output)
+    target = None if output is None else _checked(output)
     terminal = Terminal()
     terminal.say("Reaching the Prefect server (without PREFECT_API_URL one is started here) …")
     reach_server()
@@ -53,31 +51,44 @@ def run(
     request = with_local_media(request, kept, beside=beside)
     with watched_by(terminal):
         result = generate_video(request, model=model, store=store, safety=safety, quality=quality)
-    if output is not None:
-        _copy(result, kept, output)
-        terminal.say(f"Wrote {output}")
+    if target is not None:
+        _copy(result, kept, target)
+        terminal.say(f"Wrote {target}")
     return result
 
 
-def _check_writable(output: Path) -> None:
-    """Refuse a place that cannot be written to before anything is paid for."""
-    folder = output.expanduser().absolute().parent
-    if not folder.is_dir():
-        raise Misconfigured(f"{output} cannot be written: there is no folder {folder}; create it")
-    if output.is_dir():
+def _checked(output: Path) -> Path:
+    """Refuse a place that cannot be written to before anything is paid for.
+
+    Returns:
+        The file itself, where ``output`` is a link to it.
+    """
+    try:
+        target = output.expanduser().resolve()
+    except (OSError, RuntimeError) as error:
+        raise Misconfigured(f"{output} cannot be written: {error}; choose another") from error
+    if target.is_dir():
         raise Misconfigured(f"{output} is a folder; name a file, such as {output / 'video.mp4'}")
-    if not os.access(folder, os.W_OK):
-        raise Misconfigured(f"{output} cannot be written: {folder} denies it; choose another")
+    if target.exists() and not target.is_file():
+        raise Misconfigured(f"{output} is a device or a pipe; name a file, such as video.mp4")
+    if not target.parent.is_dir():
+        raise Misconfigured(
+            f"{output} cannot be written: there is no folder {target.parent}; create it"
+        )
+    if not os.access(target.parent, os.W_OK):
+        raise Misconfigured(
+            f"{output} cannot be written: {target.parent} denies it; choose another"
+        )
+    return target
 
 
-def _copy(result: VideoResult, store: MediaStore, output: Path) -> None:
-    target = output.expanduser().absolute()
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ltx-") as folder:
-        file = Path(folder) / "video.mp4"
-        store.fetch(result.video.url, file, loc=("video", "url"))
-        try:
-            shutil.move(file, target)
-        except OSError as error:
-            raise Misconfigured(
-                f"{output} cannot be written: {error.strerror}; the video is at {result.video.url}"
-            ) from error
+def _copy(result: VideoResult, store: MediaStore, target: Path) -> None:
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ltx-") as folder:
+            file = Path(folder) / "video.mp4"
+            store.fetch(result.video.url, file, loc=("video", "url"))
+            file.replace(target)
+    except OSError as error:
+        raise Misconfigured(
+            f"{target} cannot be written: {error.strerror}; the video is at {result.video.url}"
+        ) from error

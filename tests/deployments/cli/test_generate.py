@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,8 +23,9 @@ SMALL = [
 def test_options_become_a_video(ltx: Ltx, prefect_server: None, tmp_path: Path) -> None:
     """Local files are taken in, progress goes to stderr, the result alone to stdout, -o copies."""
     (tmp_path / "photo.jpg").write_bytes((SAMPLES / "cat.jpg").read_bytes())
+    (tmp_path / "link.mp4").symlink_to("out.mp4")
     done = ltx(
-        *["generate", "--prompt", "a cat", "--image", "photo.jpg@0:0.9", "-o", "out.mp4", *SMALL],
+        *["generate", "--prompt", "a cat", "--image", "photo.jpg@0:0.9", "-o", "link.mp4", *SMALL],
         server=True,
     )
     assert done.returncode == 0, done.stderr
@@ -31,6 +33,7 @@ def test_options_become_a_video(ltx: Ltx, prefect_server: None, tmp_path: Path) 
     assert (result["prompt"], result["seed"]) == ("a cat", 3)
     published = Path(urlsplit(result["video"]["url"]).path)
     assert (tmp_path / "out.mp4").read_bytes() == published.read_bytes()
+    assert (tmp_path / "link.mp4").is_symlink()
     assert read_frames(published).shape == (9, 480, 480, 3)
     assert "first_pass: ran" in done.stderr
     assert "first_pass 1/1" in done.stderr
@@ -53,18 +56,21 @@ def test_options_change_what_a_file_says(ltx: Ltx, prefect_server: None, tmp_pat
     ("arguments", "said"),
     [
         (["--prompt", "x", "--frames", "4"], "number_of_frames: "),
-        (["--prompt", "x", "--image", "none.jpg"], "images.0.image_url: there is no such file"),
+        (["--prompt", "x", "--image", "none.jpg"], "images.0.image_url: there is no file"),
         (["--prompt", "x", "-o", "no/such/folder/a.mp4"], "cannot be written: there is no folder"),
         ([], "prompt: field required"),
         (["--prompt", "x", "--store", "none"], "there is no MediaStore block named 'none'"),
         (["--prompt", "x", "--model", "tinny"], "there is no LTXModel block named 'tinny'"),
         (["none.json"], "none.json: cannot be read"),
+        (["/dev/zero"], "larger than"),
+        (["--prompt", "x", "-o", "pipe"], "pipe is a device or a pipe"),
     ],
 )
 def test_an_error_is_one_line_and_nothing_is_made(
     ltx: Ltx, prefect_server: None, tmp_path: Path, arguments: list[str], said: str
 ) -> None:
     """The user sees what is wrong, without a traceback, and no file appears."""
+    os.mkfifo(tmp_path / "pipe")
     done = ltx("generate", *arguments, server=True)
     assert done.returncode == 1
     assert done.stdout == ""

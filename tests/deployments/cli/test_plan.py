@@ -68,6 +68,9 @@ def test_media_may_be_beside_the_request_or_on_a_server(
     ("text", "said"),
     [
         ("{", "is not JSON"),
+        ('{"prompt": "x", "seed": ' + "9" * 5000 + "}", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        (r'{"prompt": "a\u0000b"}', "prompt: has a control character"),
         ("[]", "must be a JSON object"),
         ('{"prompt": "x", "frame_rat": 1}', "frame_rat: is not a field; did you mean 'frame_rate'"),
         ('{"prompt": "x", "images": [{"image_url": "no.jpg"}]}', "images.0.image_url: there is no"),
