@@ -12,9 +12,6 @@ from ltxv.engine import DecodeWork
 from ltxv.model.latents import Statistics
 from ltxv.model.noise import Noise
 
-_CHUNK = 4
-"""Frames resized at a time: on a CPU twice as fast as 16, which leave its cache."""
-
 
 def tone_map(latents: Tensor, compression: float) -> Tensor:
     """Compress large latents smoothly; 0 changes nothing, 1 is the most.
@@ -52,12 +49,12 @@ def finished(pixels: Tensor, work: DecodeWork) -> Tensor:
     frames = torch.empty(
         (len(clip), work.height, work.width, 3), dtype=torch.uint8, device=clip.device
     )
-    for start in range(0, len(clip), _CHUNK):
-        part = (clip[start : start + _CHUNK].float() / 2 + 0.5).clamp_(0, 1)
-        # On a CPU the resize takes half the time so, and gives the same bits.
-        part = part.contiguous(memory_format=torch.channels_last)
+    for number, picture in enumerate(clip.split(1)):
+        # One at a time and channels last: on a CPU half the time of larger pieces, the same bits.
+        part = picture.float().contiguous(memory_format=torch.channels_last)
+        part = part.mul(0.5).add_(0.5).clamp_(0, 1)
         if part.shape[-2:] != padded:
             part = F.interpolate(part, size=padded, mode="bilinear", align_corners=False)
         part = part[..., top : top + work.height, left : left + work.width]
-        frames[start : start + len(part)] = part.permute(0, 2, 3, 1).mul(255)
+        frames[number] = part[0].permute(1, 2, 0).mul(255)
     return frames
