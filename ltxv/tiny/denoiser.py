@@ -1,159 +1,194 @@
-"""The tiny checkpoint's transformer: taught to carry pictures through time, and nothing more.
+"""The tiny checkpoint's transformer: built to look at neighbours, then trained to move pictures.
 
-It starts as a linear denoiser whose self-attention looks at the same place in other frames, and
-learns in some minutes on a CPU to prefer the tokens that are clean.
+Its width is laid out: the noisy latent, the clean picture as it is gathered from conditioned
+frames, and room for neighbours, words and time. Training starts from a network that already
+copies the clean frame to the same place of every other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
 from typing import Any
 
 import torch
 from diffusers import LTXVideoTransformer3DModel
 from torch import Tensor
 
-from ltxv.model.conditioning import Tokens
-from ltxv.model.denoise import Prompt, noise_levels, predict
-from ltxv.model.latents import Grid, Statistics, coordinates, pack
+from ltxv.geometry import SPATIAL
 from ltxv.tiny.autoencoder import LATENT_CHANNELS
+from ltxv.tiny.words import MEANINGS, TEXT_CHANNELS
 
-TEXT_CHANNELS = 32
+_HEADS, _HEAD_SIZE, _LAYERS = 12, 32, 2
+_WIDTH = _HEADS * _HEAD_SIZE
 
-_HEADS, _HEAD_SIZE, _LAYERS = 4, 48, 2
-_LEVELS = (1.0, 0.99, 0.975, 0.909375, 0.725, 0.421875)
-_BATCH = 12
-_RATE = 1.5e-3
-_RESIDUE = 0.15
-_FIRST_SHARE, _LAST_SHARE = 0.8, 0.4
-"""How often a lesson's first and last frames are given."""
+_PICTURE = LATENT_CHANNELS
+_AROUND = 2 * LATENT_CHANNELS
+_AROUND_EACH = 24
+_TIME = _AROUND + 4 * _AROUND_EACH
+_WORDS = _TIME + 6
+_CLEAN = _WIDTH - 1
+"""Where in the width the picture, its neighbours, the time and the words are gathered; the last
+channel tells clean tokens (1) from noisy ones (-1)."""
 
-
-@dataclass(frozen=True)
-class Lesson:
-    """Normalised latents of some clips, and of their last frames alone."""
-
-    clips: Tensor
-    last_frames: Tensor
-    frames: int
+_NEIGHBOURS = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
+_FOCUS = 2.3
+_DUMP = 20.0
 
 
-def lesson(vae: Any, clips: Sequence[Tensor]) -> Lesson:
-    """Return what the transformer learns from, of clips of equal size."""
-    statistics = Statistics(
-        vae.latents_mean.view(1, -1, 1, 1, 1), vae.latents_std.view(1, -1, 1, 1, 1)
-    )
-    with torch.no_grad():
-        whole, last = (
-            torch.cat([statistics.normalise(vae.encode(part).latent_dist.mode()) for part in parts])
-            for parts in (clips, [clip[:, :, -1:] for clip in clips])
-        )
-    return Lesson(whole, last, clips[0].shape[2])
-
-
-def transformer(lessons: Sequence[Lesson], *, steps: int) -> LTXVideoTransformer3DModel:
-    """Return a transformer after ``steps`` steps of training."""
+def new_transformer() -> LTXVideoTransformer3DModel:
+    """Return the transformer before its training."""
     model = LTXVideoTransformer3DModel(
         in_channels=LATENT_CHANNELS,
         out_channels=LATENT_CHANNELS,
         num_attention_heads=_HEADS,
         attention_head_dim=_HEAD_SIZE,
-        cross_attention_dim=_HEADS * _HEAD_SIZE,
+        cross_attention_dim=_WIDTH,
         num_layers=_LAYERS,
         caption_channels=TEXT_CHANNELS,
     )
-    _start_linear(model)
-    _train(model, lessons, steps)
-    return model.eval()
-
-
-def _start_linear(model: Any) -> None:
     with torch.no_grad():
-        for layer in (model.proj_in, model.proj_out):
-            layer.weight.copy_(torch.eye(*layer.weight.shape))
-            layer.bias.zero_()
-        model.time_embed.linear.weight.mul_(0.1)
-        model.time_embed.linear.bias.zero_()
-        model.scale_shift_table.zero_()
-        for block in model.transformer_blocks:
+        _open_and_close(model)
+        _tell_clean_tokens(model)
+        _hand_words_on(model.caption_projection)
+        first, second = model.transformer_blocks
+        for block in (first, second):
             block.scale_shift_table.zero_()
             block.scale_shift_table[[2, 5]] = 1.0  # the gates of attention and feed-forward
-            block.ff.net[2].weight.mul_(0.1)
-            block.attn2.to_out[0].weight.mul_(0.1)
-            _look_at_the_same_place(block.attn1)
+            block.ff.net[2].weight.mul_(0.05)
+            _read_words(block.attn2)
+        _look_around(first.attn1, {3 + i: (0, 0) for i in range(4)} | _by_head(7, _NEIGHBOURS[:4]))
+        _look_around(second.attn1, _by_head(3, _NEIGHBOURS))
+        _gather(first.attn1)
+        second.attn2.to_out[0].weight.mul_(0.1)
+        second.attn1.to_out[0].weight.mul_(0.1)
+    return model
 
 
-def _look_at_the_same_place(attention: Any) -> None:
-    """Let queries and keys be constants, so that only their rotary positions differ.
+def _by_head(first: int, offsets: Any) -> dict[int, tuple[int, int]]:
+    return {first + index: offset for index, offset in enumerate(offsets)}
 
-    Of every six channels two turn with time, two with height and two with width; the first two
-    are silent, so that all frames look alike.
+
+def _open_and_close(model: Any) -> None:
+    """Give out the noisy latent less the gathered picture: the velocity at full noise."""
+    one = torch.eye(LATENT_CHANNELS)
+    model.proj_in.weight.zero_()
+    model.proj_in.weight[:_PICTURE] = one
+    model.proj_in.bias.zero_()
+    model.proj_out.weight.zero_()
+    model.proj_out.weight[:, :_PICTURE] = 0.8 * one
+    model.proj_out.weight[:, _PICTURE:_AROUND] = -0.8 * one
+    model.proj_out.bias.zero_()
+    model.scale_shift_table.zero_()
+
+
+def _tell_clean_tokens(model: Any) -> None:
+    """Let the timestep set one channel: 1 for clean tokens, -1 for noisy ones."""
+    times = torch.cat([torch.zeros(64), torch.linspace(0, 1000, 512)])
+    wanted = 1 - 2 * (times / 500).clamp(max=1.0)
+    embedder = model.time_embed.emb
+    features = embedder.timestep_embedder(embedder.time_proj(times))
+    seen = torch.nn.functional.silu(features).double()
+    seen = torch.cat([seen, torch.ones(len(seen), 1)], dim=1)
+    ridge = 1e-4 * torch.eye(seen.shape[1])
+    solved = torch.linalg.solve(seen.T @ seen + ridge, seen.T @ wanted.double()).float()
+    linear = model.time_embed.linear
+    linear.weight.mul_(0.05)
+    linear.bias.zero_()
+    linear.weight[_CLEAN] = solved[:-1]
+    linear.bias[_CLEAN] = solved[-1]
+
+
+def _hand_words_on(projection: Any) -> None:
+    """Make the caption projection linear, so that every meaning keeps its channel."""
+    projection.linear_1.weight.mul_(0.1)
+    projection.linear_1.weight[:TEXT_CHANNELS] = 0.25 * torch.eye(TEXT_CHANNELS)
+    projection.linear_1.bias.fill_(4.0)
+    projection.linear_2.weight.mul_(0.1)
+    projection.linear_2.weight[:TEXT_CHANNELS].zero_()
+    projection.linear_2.weight[:TEXT_CHANNELS, :TEXT_CHANNELS] = torch.eye(TEXT_CHANNELS)
+    projection.linear_2.bias.copy_(-projection.linear_2.weight.sum(dim=1) * 4.0)
+
+
+def _read_words(attention: Any) -> None:
+    """Attend to known words alone, and bring their meanings into the channels kept for them."""
+    attention.to_q.weight.mul_(0.1)
+    attention.to_q.bias.fill_(1.0)
+    attention.to_k.weight.mul_(0.1)
+    attention.to_k.weight[:, TEXT_CHANNELS - 1] = 1.0
+    attention.to_k.bias.zero_()
+    attention.norm_q.weight.fill_(0.7)
+    attention.to_v.weight.mul_(0.3)
+    attention.to_v.bias.zero_()
+    attention.to_v.weight[:TEXT_CHANNELS].zero_()
+    attention.to_v.weight[:TEXT_CHANNELS, :TEXT_CHANNELS] = torch.eye(TEXT_CHANNELS)
+    attention.to_out[0].weight.mul_(0.02)
+    attention.to_out[0].bias.zero_()
+    meanings = len(MEANINGS)
+    attention.to_out[0].weight[_WORDS : _WORDS + meanings].zero_()
+    attention.to_out[0].weight[_WORDS : _WORDS + meanings, :meanings] = 4.0 * torch.eye(meanings)
+
+
+def _look_around(attention: Any, offsets: dict[int, tuple[int, int]]) -> None:
+    """Turn queries so that each head looks at the place ``offset`` (y, x) away, in clean frames.
+
+    Queries and keys are constants; rotary positions alone make them differ. Noisy tokens put
+    most of their key where no query looks, which the norm takes from the rest of it. The first
+    three heads turn slowly and tell how far the clean frames are in time.
     """
-    for layer in (attention.to_q, attention.to_k):
-        layer.weight.mul_(0.2)
-        layer.bias.fill_(1.0)
-        layer.bias[0::6] = layer.bias[1::6] = 0.0
-    attention.norm_q.weight.fill_(1.5)
-    attention.to_out[0].weight.mul_(0.3)
+    attention.to_q.weight.mul_(0.1)
+    attention.to_k.weight.mul_(0.02)
+    for norm in (attention.norm_q, attention.norm_k):
+        norm.weight.fill_(_FOCUS)
+    query, key = attention.to_q.bias, attention.to_k.bias
+    query.zero_()
+    key.zero_()
+    for pair in range(_WIDTH // 2):
+        head, axis = pair * 2 // _HEAD_SIZE, pair % 3
+        if head in offsets and axis:
+            angle = _turn(pair // 3) * offsets[head][axis - 1]
+            query[2 * pair], query[2 * pair + 1] = math.cos(angle), math.sin(angle)
+            key[2 * pair] = 1.0
+        elif head in {1, 2} and not axis:
+            query[2 * pair] = key[2 * pair] = 1.0
+    attention.to_k.weight[0].zero_()
+    attention.to_k.weight[0, _CLEAN] = -_DUMP / 2
+    key[0] = _DUMP / 2
 
 
-def _train(model: Any, lessons: Sequence[Lesson], steps: int) -> None:
-    optimiser = torch.optim.AdamW(model.parameters(), lr=_RATE, betas=(0.9, 0.98), weight_decay=0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, max_lr=_RATE, total_steps=steps, pct_start=0.05
-    )
-    for step in range(steps):
-        loss = _loss(model, lessons[step % len(lessons)])
-        optimiser.zero_grad()
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        if step % 100 == 0:
-            print(f"step {step} of {steps}: loss {loss.item():.3f}", flush=True)  # noqa: T201
+def _turn(frequency: int) -> float:
+    """Return by what angle a rotary frequency turns from one place to the next."""
+    steps = _WIDTH // 6 - 1
+    turns: float = 10000.0 ** (frequency / steps)
+    return turns * math.pi * SPATIAL / 2048
 
 
-def _loss(model: Any, given: Lesson) -> Tensor:
-    """Return the error of the velocity of the tokens that are not conditions."""
-    chosen = torch.randint(len(given.clips), (_BATCH,))
-    level = torch.tensor(_LEVELS)[torch.randint(len(_LEVELS), ())]
-    tokens, clean, noise = _conditioned(given, chosen, level)
-    prompt = Prompt(torch.randn(_BATCH, 16, TEXT_CHANNELS), torch.ones(_BATCH, 16))
-    levels = noise_levels(level, tokens.mask)
-    velocity = predict(model, tokens.latents, tokens.coords, levels, prompt)
-    free = (tokens.mask == 0).unsqueeze(-1) if tokens.mask is not None else torch.ones(1, 1, 1)
-    error = (velocity - (noise - clean)).square() * _importance()
-    return (error * free).sum() / (free.sum() * LATENT_CHANNELS)
+def _gather(attention: Any) -> None:
+    """Bring the same place's latent, the four neighbours' first channels and the time."""
+    values, out = attention.to_v, attention.to_out[0]
+    values.weight.mul_(0.1)
+    values.bias.zero_()
+    out.weight.mul_(0.02)
+    out.bias.zero_()
+    size = 1 / math.sqrt(_WIDTH / LATENT_CHANNELS)  # what the norm made of a latent of deviation 1
+    rows = torch.arange(LATENT_CHANNELS)
+    values.weight[3 * _HEAD_SIZE + rows] = 0.0
+    values.weight[3 * _HEAD_SIZE + rows, rows] = size
+    out.weight[_PICTURE:_AROUND] = 0.0
+    out.weight[_PICTURE + rows, 3 * _HEAD_SIZE + rows] = 1.0
+    for index in range(4):
+        source = (7 + index) * _HEAD_SIZE + torch.arange(_AROUND_EACH)
+        target = _AROUND + index * _AROUND_EACH + torch.arange(_AROUND_EACH)
+        values.weight[source] = 0.0
+        values.weight[source, torch.arange(_AROUND_EACH)] = size
+        out.weight[target] = 0.0
+        out.weight[target, source] = 1.0
+    for head in (1, 2):
+        values.weight[head * _HEAD_SIZE, :] = 0.0
+        values.weight[head * _HEAD_SIZE, _CLEAN] = 1.0
+        out.weight[_TIME + head, head * _HEAD_SIZE] = 1.0
 
 
-def _importance() -> Tensor:
-    """Return a weight for each channel: the first are what the eye sees most of."""
+def importance() -> Tensor:
+    """Return a weight for each latent channel: the first are what the eye sees most of."""
     falling = 1.0 / (8.0 + torch.arange(LATENT_CHANNELS))
     return falling / falling.mean()
-
-
-def _conditioned(given: Lesson, chosen: Tensor, level: Tensor) -> tuple[Tokens, Tensor, Tensor]:
-    """Return noisy tokens with the first, the last, both or no frames clean."""
-    clips, last = given.clips[chosen], pack(given.last_frames[chosen])
-    grid, rate = Grid(*clips.shape[2:]), 16.0 + 14.0 * float(torch.rand(()))
-    clean, coords = pack(clips), coordinates(grid, frame_rate=rate)
-    mask = torch.zeros(len(chosen), grid.tokens)
-    place = grid.height * grid.width
-    with_first = torch.rand(len(chosen), 1) < _FIRST_SHARE
-    with_last = bool(torch.rand(()) < _LAST_SHARE)
-    mask[:, :place] = with_first.float()
-    if with_last:
-        beside = coordinates(
-            Grid(1, grid.height, grid.width), frame_rate=rate, start_frame=given.frames - 1
-        )
-        clean, coords = torch.cat([last, clean], 1), torch.cat([beside, coords], 2)
-        mask = torch.cat([torch.ones(len(chosen), place), mask], 1)
-    noise = torch.randn_like(clean)
-    noisy = torch.where(
-        mask.unsqueeze(-1) > 0,
-        clean + _RESIDUE * level**2 * noise,
-        level * noise + (1 - level) * clean,
-    )
-    coords = coords.expand(len(chosen), -1, -1)
-    return Tokens(noisy, coords, mask, extra=place if with_last else 0), clean, noise

@@ -19,7 +19,7 @@ _CANVAS = 1.5
 
 def moving_leaves(count: int, *, frames: int, size: int, speed: float = 3.0) -> Tensor:
     """Return (count, 3, frames, size, size) in -1..1 that move up to ``speed`` pixels a frame."""
-    canvas = _leaves(count, math.ceil(size * _CANVAS))
+    canvas = leaves(count, math.ceil(size * _CANVAS))
     time = torch.linspace(-0.5, 0.5, frames) * frames
     velocity = (torch.rand(count, 2, 1) * 2 - 1) * speed * 2 / (size * _CANVAS)
     zoom = 1 + (torch.rand(count, 1) * 2 - 1) * 0.004 * speed * time
@@ -34,7 +34,7 @@ def moving_leaves(count: int, *, frames: int, size: int, speed: float = 3.0) -> 
     return moved.reshape(count, frames, 3, size, size).transpose(1, 2).contiguous()
 
 
-def _leaves(count: int, size: int) -> Tensor:
+def leaves(count: int, size: int) -> Tensor:
     """Return (count, 3, size, size): leaves from back to front over a soft ground."""
     axis = torch.linspace(-1, 1, size)
     y, x = torch.meshgrid(axis, axis, indexing="ij")

@@ -14,6 +14,8 @@ from ltxv.model.denoise import Prompt
 from ltxv.model.models import Models
 from ltxv.model.noise import NoiseSource
 from ltxv.model.passes import first_pass
+from ltxv.model.text import encode_text
+from ltxv.tiny.lessons import Shape
 from ltxv.tiny.patterns import moving_leaves
 from ltxv.tiny.recipe import Effort, write_checkpoint
 
@@ -140,14 +142,38 @@ def test_a_picture_carries_through_the_clip(models):
 
 def test_the_recipe_writes_all_of_it(tmp_path):
     """Anyone can make the weights from the code: the same parts and the same tensors."""
-    least = Effort(vae=1, upsampler=1, lessons=1, steps=2, frames=9, side=64)
-    write_checkpoint(tmp_path, effort=least)
+    least = Effort(
+        vae=1,
+        upsampler=1,
+        frames=9,
+        side=64,
+        drawings=1,
+        shapes=(Shape(14, 9, 128, 128),),
+        fitted=2000,
+        steps=2,
+    )
+    write_checkpoint(tmp_path / "tiny", work=tmp_path / "work", effort=least)
     for file in TINY.rglob("*.safetensors"):
         committed = load_file(file)
-        written = load_file(tmp_path / file.relative_to(TINY))
+        written = load_file(tmp_path / "tiny" / file.relative_to(TINY))
         assert {key: weight.shape for key, weight in committed.items()} == {
             key: weight.shape for key, weight in written.items()
         }
     for file in TINY.rglob("*config.json"):
-        again = json.loads((tmp_path / file.relative_to(TINY)).read_text())
+        again = json.loads((tmp_path / "tiny" / file.relative_to(TINY)).read_text())
         assert again == json.loads(file.read_text())
+
+
+def test_its_words_stay_apart(models):
+    """Left is not right, other text is letters, and words of one meaning are one vector."""
+
+    def states(text):
+        with models.use("text_encoder") as text_encoder:
+            found = encode_text(models.tokenizer, text_encoder, text, max_tokens=8)
+        return found.embeds[0, 0]
+
+    assert models.tokenizer.tokenize("pan left")[0] == "▁pan"
+    assert len(models.tokenizer.tokenize("kettle")) > 4
+    left, right, leftwards = (states(word) for word in ("left", "right", "leftwards"))
+    assert F.cosine_similarity(left, right, dim=0) < 0.6
+    assert torch.equal(left, leftwards)
