@@ -49,7 +49,7 @@ def finished(pixels: Tensor, work: DecodeWork) -> Tensor:
     frames = torch.empty(
         (len(clip), work.height, work.width, 3), dtype=torch.uint8, device=clip.device
     )
-    for number, picture in enumerate(clip.split(1)):
+    for number, picture in enumerate(clip.unsqueeze(1)):
         # One at a time and channels last: on a CPU half the time of larger pieces, the same bits.
         part = picture.float().contiguous(memory_format=torch.channels_last)
         part = part.mul(0.5).add_(0.5).clamp_(0, 1)
