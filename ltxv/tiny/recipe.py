@@ -83,7 +83,9 @@ def write_checkpoint(
     with _step(4, "lessons: pictures under camera moves, as latents", seed):
         given = _lessons(folder, work, effort)
     with _step(5, "transformer, by least squares and flow matching", seed):
-        _make(folder / "transformer", lambda: _trained(given, work / "training.pt", effort))
+        _make(
+            folder / "transformer", lambda: _trained(given, work / "training.safetensors", effort)
+        )
     with _step(6, "scheduler and index", seed):
         FlowMatchEulerDiscreteScheduler().save_pretrained(folder / "scheduler")
         index = {"_class_name": "LTXConditionPipeline", **_CLASSES}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ltxv.model.conditioning import Tokens
@@ -64,7 +65,7 @@ def train(model: Any, lessons: Sequence[Lesson], phrases: Phrases, course: Cours
         optimiser, max_lr=_RATE, total_steps=course.steps, pct_start=0.04, final_div_factor=100
     )
     average = [weight.detach().clone() for weight in parameters]
-    state = _Progress(model, optimiser, schedule, average)
+    state = Progress(model, optimiser, schedule, average)
     done = state.load(course.resume)
     share = torch.tensor([float(lesson.clips.shape[0]) for lesson in lessons])
     weights = importance()
@@ -104,7 +105,9 @@ def _loose(model: Any) -> list[Tensor]:
 
 
 @dataclass(frozen=True)
-class _Progress:
+class Progress:
+    """All that a training under way is made of."""
+
     model: Any
     optimiser: Any
     schedule: Any
@@ -114,31 +117,40 @@ class _Progress:
         """Take up what ``file`` holds and return how many steps it had done."""
         if file is None or not file.exists():
             return 0
-        held = torch.load(file, weights_only=True)
-        self.model.load_state_dict(held["model"])
-        self.optimiser.load_state_dict(held["optimiser"])
-        self.schedule.load_state_dict(held["schedule"])
-        torch._foreach_copy_(self.average, held["average"])
+        held = load_file(file)
+        done = int(held["done"])
+        self.model.load_state_dict(_part(held, "model"))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _part(held, "optimiser").items():
+            weight, _, moment = name.partition(".")
+            moments.setdefault(int(weight), {})[moment] = tensor
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        for _ in range(done):
+            self.schedule.step()
+        for place, mean in enumerate(self.average):
+            mean.copy_(held[f"average.{place}"])
         torch.set_rng_state(held["random"])
-        return int(held["done"])
+        return done
 
     def save(self, file: Path | None, done: int) -> None:
-        """Keep everything that another run needs to go on from here."""
+        """Keep everything that another run needs to go on from here, as safetensors."""
         if file is None:
             return
+        tensors = {f"model.{name}": weight for name, weight in self.model.state_dict().items()}
+        tensors |= {f"average.{number}": mean for number, mean in enumerate(self.average)}
+        for number, moments in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{name}": value for name, value in moments.items()}
+        tensors |= {"random": torch.get_rng_state(), "done": torch.tensor(done)}
         beside = file.with_suffix(".new")
-        torch.save(
-            {
-                "model": self.model.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "schedule": self.schedule.state_dict(),
-                "average": self.average,
-                "random": torch.get_rng_state(),
-                "done": done,
-            },
-            beside,
-        )
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside)
         beside.replace(file)
+
+
+def _part(held: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with ``name``, without that beginning."""
+    start = f"{name}."
+    return {key.removeprefix(start): value for key, value in held.items() if key.startswith(start)}
 
 
 def _loss(model: Any, lesson: Lesson, phrases: Phrases, weights: Tensor) -> Tensor:
