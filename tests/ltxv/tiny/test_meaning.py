@@ -67,16 +67,18 @@ def test_strength_half_lies_between_none_and_whole(studio):
         psnr(first_pass(studio, "hold", strength=strength)[0], shown(truth(CAT))[0, ::2, ::2])
         for strength in (0.0, 0.5, 1.0)
     ]
-    assert near == sorted(near)
+    assert near[0] + 1 < near[1] < near[2] - 1
 
 
 def test_a_later_picture_acts_where_it_says(studio):
-    """The last frame resembles the picture given for it more than the first does."""
-    wish = Wish("hold", starts=(16,))
-    frames = studio.frames(studio.first(wish, repeated(truth(CAT))))
+    """The last frame comes to resemble the picture given for it, which it does not without."""
+    with_it, without = (
+        studio.frames(studio.first(Wish("hold", starts=starts), repeated(truth(CAT))))
+        for starts in ((16,), ())
+    )
     given = shown(truth(CAT))[0]
-    assert psnr(frames[-1], given) > psnr(frames[0], given)
-    assert psnr(frames[-1], given) > 15
+    assert psnr(with_it[-1], given) > psnr(without[-1], given) + 3
+    assert psnr(with_it[-1], given) > 15
 
 
 @pytest.mark.slow
