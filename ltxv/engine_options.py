@@ -32,8 +32,10 @@ class EngineOptions(Frozen):
     compile: bool = Field(
         default=False, description="Compile the transformer's repeated block; a slow first run."
     )
-    channels_last: bool = Field(
-        default=False, description="Lay the VAE's weights out channels last; measure it first."
+    channels_last: bool | None = Field(
+        default=None,
+        description="Lay the VAE's weights out channels last. Where it is not set: on a CPU, "
+        "where it decodes a fifth faster; not on a GPU, where it has to be measured first.",
     )
     fp8: bool = Field(
         default=False,

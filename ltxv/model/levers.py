@@ -14,9 +14,10 @@ from ltxv.errors import Misconfigured
 _FP8_CAPABILITY = (8, 9)
 
 
-def tune_vae(vae: Any, options: EngineOptions) -> None:
+def tune_vae(vae: Any, options: EngineOptions, *, device: str) -> None:
     """Apply the options that concern the VAE."""
-    if options.channels_last:
+    on = options.channels_last
+    if device == "cpu" if on is None else on:
         vae.to(memory_format=torch.channels_last_3d)
 
 

@@ -84,7 +84,7 @@ class Models:
             check_scheduler(self.checkpoint)
         model = load_component(self.checkpoint, component, dtype=self.dtype)
         if component == "vae":
-            tune_vae(model, self.options)
+            tune_vae(model, self.options, device=self.device)
         if not self._moves(component) and self.options.offload == "none":
             model = model.to(self.device)
         if component == "transformer":
