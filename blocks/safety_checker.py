@@ -1,24 +1,26 @@
-"""The operator's say about which finished clips leave the house."""
+"""The operator's say about what may be asked for and which clips leave the house."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl
 
 from ltxv.engine import Frames
 from ltxv.frozen import digest_of
+from ltxv.prompt_rules import Category, PromptVerdict, breached, rules_identity
 from ltxv.safety import REFUSE_AT, OpenNSFW, Verdict, screen
 
 
 class SafetyChecker(Block):
-    """Refuse clips with sexual content, judging every frame by the embedded classifier.
+    """Refuse prompts by reviewed rules, and clips with sexual content by every frame.
 
     Attributes:
         refuse_at: Score from which a frame refuses its clip.
         allow_disabling: Whether requests may ask not to be checked.
         threads: CPU threads of the classifier.
+        prompt_categories: What prompts are refused for.
 
     Example:
         Screen the frames of a clip:
@@ -55,15 +57,40 @@ class SafetyChecker(Block):
     threads: int = Field(
         default=2, ge=1, description="CPU threads of the classifier; a frame takes 25 ms on one."
     )
+    prompt_categories: tuple[Category, ...] = Field(
+        default=get_args(Category),
+        title="Prompt categories",
+        description="What a prompt is refused for, by whole English words. Sexual content with "
+        "minors is refused whatever is chosen here, and whatever a request asks for.",
+    )
 
     @property
     def identity(self) -> str:
-        """Digest of all that decides a verdict, for cache keys."""
+        """Digest of all that decides a clip's verdict, for cache keys."""
         return digest_of({"classifier": self._classifier.identity, "refuse_at": self.refuse_at})
 
     def applies(self, *, requested: bool) -> bool:
         """Say whether a clip is screened, given the request's ``enable_safety_checker``."""
         return requested or not self.allow_disabling
+
+    def prompt_identity(self, *, requested: bool) -> str:
+        """Digest of all that decides a prompt's verdict, for cache keys."""
+        categories = sorted(self._categories(requested=requested))
+        return digest_of({"rules": rules_identity(), "categories": categories})
+
+    def screen_prompt(self, text: str, *, requested: bool) -> PromptVerdict:
+        """Judge a prompt by the rules.
+
+        Args:
+            text: The prompt.
+            requested: The request's ``enable_safety_checker``. Where it may go unchecked, sexual
+                content with minors is all that is looked for.
+        """
+        found = breached(text, categories=self._categories(requested=requested))
+        return PromptVerdict(refused=bool(found), categories=found, by="rules")
+
+    def _categories(self, *, requested: bool) -> tuple[Category, ...]:
+        return self.prompt_categories if self.applies(requested=requested) else ()
 
     def screen(self, frames: Frames) -> Verdict:
         """Judge a clip of shape (frames, height, width, 3), uint8.

@@ -24,6 +24,7 @@ from tasks.fetch_media import fetch_media
 from tasks.finish import FinishWork, finish
 from tasks.first_pass import first_pass
 from tasks.ledger import new_ledger
+from tasks.screen_prompt import screen_prompt
 from tasks.second_pass import second_pass
 from tasks.upload import upload
 
@@ -42,7 +43,7 @@ def generate_video(
         request: What to generate.
         model: Name of the saved LTX Model block that runs.
         store: Name of the saved LTX Media Store block that keeps everything.
-        safety: Name of the saved LTX Safety Checker block that judges the frames.
+        safety: Name of the saved LTX Safety Checker block that judges prompt and frames.
         quality: How much detail the mp4's encoder keeps; low, medium, high or maximum.
 
     Returns:
@@ -57,7 +58,15 @@ def generate_video(
     refuse_unsupported(request)
     ltx, kept = saved(LTXModel, model), saved(MediaStore, store)
     checker = saved(SafetyChecker, safety)
+    checked = request.enable_safety_checker
     with new_ledger() as stages:
+        screen_prompt(
+            text=request.prompt,
+            judge=checker.prompt_identity(requested=checked),
+            requested=checked,
+            safety=checker,
+            store=kept,
+        )
         media = fetch_media.each([{**source._asdict(), "store": kept} for source in request.media])
         plan = resolve(request, media, model=ltx.identity, seed=seed_of_this_run(), shape=ltx.shape)
         items = compress_media.each(

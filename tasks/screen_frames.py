@@ -7,7 +7,9 @@ from prefect.logging import get_run_logger
 from blocks.safety_checker import SafetyChecker
 from ltxv.engine import Frames
 from ltxv.errors import Refused
+from ltxv.safety import Verdict
 from tasks.stage import passing_stage
+from tasks.tell_operator import tell_operator
 
 
 @passing_stage("screen_frames")
@@ -20,15 +22,31 @@ def screen_frames(*, frames: Frames, safety: SafetyChecker) -> None:
     """
     verdict = safety.screen(frames)
     if verdict.refused:
-        # The operator's log has the scores; a caller could use them to feel for the threshold.
+        # The operator has the scores; a caller could use them to feel for the threshold.
         get_run_logger().warning(
             "%d of %d frames are unsafe, highest score %.3f",
             len(verdict.frames),
             len(frames),
             verdict.highest,
         )
+        tell_operator(page_of(verdict), key="clip-refused")
         raise Refused.because(
             ("prompt",),
             "the video was refused by the safety check; change the prompt, the media or the seed",
             type="content_policy_violation",
         )
+
+
+def page_of(verdict: Verdict) -> str:
+    """Return a verdict as Markdown: the frames concerned, then the score of every frame."""
+    rows = "\n".join(
+        f"| {number} | {score:.3f} | {'refused' if number in verdict.frames else ''} |"
+        for number, score in enumerate(verdict.scores)
+    )
+    return f"""\
+# {len(verdict.frames)} of {len(verdict.scores)} frames refused, highest score {verdict.highest:.3f}
+
+| frame | score | |
+|---|---|---|
+{rows}
+"""

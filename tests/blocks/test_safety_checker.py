@@ -82,6 +82,34 @@ def test_the_identity_changes_with_what_decides_a_verdict() -> None:
     assert SafetyChecker(threads=2, allow_disabling=False).identity == identity
 
 
+@pytest.mark.parametrize(
+    ("allowed", "requested", "refused"),
+    [(True, True, True), (True, False, False), (False, True, True), (False, False, True)],
+)
+def test_who_decides_whether_a_prompt_is_screened(
+    allowed: bool, requested: bool, refused: bool
+) -> None:
+    """The soft rules are left out only where the request asks for it and the operator allows."""
+    checker = SafetyChecker(allow_disabling=allowed)
+    assert checker.screen_prompt("hardcore sex", requested=requested).refused is refused
+
+
+def test_sexual_content_with_minors_cannot_be_switched_on() -> None:
+    """No setting and no request lets it pass."""
+    checker = SafetyChecker(allow_disabling=True, prompt_categories=())
+    assert checker.screen_prompt("a naked child", requested=False).refused
+    assert not checker.screen_prompt("hardcore sex", requested=True).refused
+
+
+def test_a_prompts_identity_changes_with_what_is_looked_for() -> None:
+    """Another choice of categories is another cache key, and so is an unchecked request."""
+    default = SafetyChecker().prompt_identity(requested=True)
+    assert SafetyChecker(prompt_categories=("gore",)).prompt_identity(requested=True) != default
+    assert SafetyChecker().prompt_identity(requested=False) != default
+    strict = SafetyChecker(allow_disabling=False, threads=1, refuse_at=0.1)
+    assert strict.prompt_identity(requested=False) == default
+
+
 def test_settings_survive_being_saved() -> None:
     """What a Prefect server keeps of the block makes the same block again."""
     saved = SafetyChecker(refuse_at=0.6, allow_disabling=False).model_dump_json()

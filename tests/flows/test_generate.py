@@ -83,7 +83,7 @@ def test_a_photo_and_a_clip_become_the_planned_video(house: House, media: dict[s
         "fetch_media": "ran",
         "compress_media": "ran",
         "expand_prompt": "skipped",
-        "screen_prompt": "skipped",
+        "screen_prompt": "ran",
         "encode_prompt": "ran",
         "first_pass": "ran",
         "second_pass": "ran",
@@ -109,6 +109,7 @@ def test_a_change_runs_only_what_follows_it(house: House) -> None:
     house.make()
     refined = states(house.make(second_pass_number_of_steps=5))
     assert {name for name, state in refined.items() if state == "cached"} == {
+        "screen_prompt",
         "encode_prompt",
         "first_pass",
     }

@@ -1,0 +1,53 @@
+"""Keep texts that ask for what must not be made from reaching a GPU."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from prefect.logging import get_run_logger
+
+from blocks.media_store import MediaStore
+from blocks.safety_checker import SafetyChecker
+from ltxv.errors import Refused
+from ltxv.prompt_rules import PromptVerdict
+from tasks.stage import stage
+from tasks.tell_operator import tell_operator
+
+
+@stage("screen_prompt", key=["text", "judge"], timeout=timedelta(minutes=5))
+def screen_prompt(
+    *,
+    text: str,
+    judge: str,  # noqa: ARG001 - part of the key
+    requested: bool,
+    safety: SafetyChecker,
+    store: MediaStore,  # noqa: ARG001 - where the verdict is kept
+) -> PromptVerdict:
+    """Let a text pass if nothing is wrong with it; what passed once is not judged again.
+
+    Args:
+        text: The prompt.
+        judge: Identity of what judges it, ``SafetyChecker.prompt_identity``.
+        requested: The request's ``enable_safety_checker``.
+        safety: Who judges it.
+        store: Where the verdict is kept.
+
+    Raises:
+        Refused: ``content_policy_violation``.
+        Misconfigured: It could not be judged, so it does not pass either.
+    """
+    verdict = safety.screen_prompt(text, requested=requested)
+    if verdict.refused:
+        # Not for the caller, who could use it to feel for the rules.
+        named = ", ".join(verdict.categories)
+        get_run_logger().warning("the prompt is refused by %s: %s", verdict.by, named)
+        tell_operator(
+            f"# Prompt refused\n\n| judge | categories |\n|---|---|\n| {verdict.by} | {named} |\n",
+            key="prompt-refused",
+        )
+        raise Refused.because(
+            ("prompt",),
+            "the prompt was refused by the safety check; change it",
+            type="content_policy_violation",
+        )
+    return verdict
