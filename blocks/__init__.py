@@ -6,5 +6,6 @@ Prefect imports this package through its entry point to learn of them, so it mus
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from blocks.safety_checker import SafetyChecker
+from blocks.text_moderator import TextModerator
 
-__all__ = ["LTXModel", "MediaStore", "SafetyChecker"]
+__all__ = ["LTXModel", "MediaStore", "SafetyChecker", "TextModerator"]

@@ -7,6 +7,7 @@ from typing import ClassVar, get_args
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl
 
+from blocks.text_moderator import TextModerator
 from ltxv.engine import Frames
 from ltxv.frozen import digest_of
 from ltxv.prompt_rules import Category, PromptVerdict, breached, rules_identity
@@ -21,6 +22,7 @@ class SafetyChecker(Block):
         allow_disabling: Whether requests may ask not to be checked.
         threads: CPU threads of the classifier.
         prompt_categories: What prompts are refused for.
+        moderator: A model that judges the prompts that the rules let pass.
 
     Example:
         Screen the frames of a clip:
@@ -63,6 +65,9 @@ class SafetyChecker(Block):
         description="What a prompt is refused for, by whole English words. Sexual content with "
         "minors is refused whatever is chosen here, and whatever a request asks for.",
     )
+    moderator: TextModerator | None = Field(
+        default=None, description="A model that judges the prompts that the rules let pass."
+    )
 
     @property
     def identity(self) -> str:
@@ -76,18 +81,35 @@ class SafetyChecker(Block):
     def prompt_identity(self, *, requested: bool) -> str:
         """Digest of all that decides a prompt's verdict, for cache keys."""
         categories = sorted(self._categories(requested=requested))
-        return digest_of({"rules": rules_identity(), "categories": categories})
+        asked = self._moderator(requested=requested)
+        return digest_of(
+            {
+                "rules": rules_identity(),
+                "categories": categories,
+                "moderator": asked.identity if asked else None,
+            }
+        )
 
     def screen_prompt(self, text: str, *, requested: bool) -> PromptVerdict:
-        """Judge a prompt by the rules.
+        """Judge a prompt by the rules and, if they let it pass, by the moderator.
 
         Args:
             text: The prompt.
             requested: The request's ``enable_safety_checker``. Where it may go unchecked, sexual
                 content with minors is all that is looked for.
+
+        Raises:
+            Transient: The moderator could not be asked.
+            Misconfigured: It did not give a verdict.
         """
         found = breached(text, categories=self._categories(requested=requested))
-        return PromptVerdict(refused=bool(found), categories=found, by="rules")
+        asked = self._moderator(requested=requested)
+        if found or asked is None:
+            return PromptVerdict(refused=bool(found), categories=found, by="rules")
+        return asked.judge(text)
+
+    def _moderator(self, *, requested: bool) -> TextModerator | None:
+        return self.moderator if self.applies(requested=requested) else None
 
     def _categories(self, *, requested: bool) -> tuple[Category, ...]:
         return self.prompt_categories if self.applies(requested=requested) else ()
