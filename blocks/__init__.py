@@ -3,9 +3,10 @@
 Prefect imports this package through its entry point to learn of them, so it must stay light.
 """
 
+from blocks.content_credentials import ContentCredentials
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from blocks.safety_checker import SafetyChecker
 from blocks.text_moderator import TextModerator
 
-__all__ = ["LTXModel", "MediaStore", "SafetyChecker", "TextModerator"]
+__all__ = ["ContentCredentials", "LTXModel", "MediaStore", "SafetyChecker", "TextModerator"]

@@ -68,7 +68,7 @@ def with_local_media(
 
     def kept(url: str, loc: Loc) -> str:
         path = local_file(url, beside=beside, loc=loc)
-        return url if path is None else _publish(path, store)
+        return url if path is None else publish_input(path, store)
 
     return replace_media(request, kept)
 
@@ -82,7 +82,12 @@ def replace_media(request: VideoRequest, replace: Callable[[str, Loc], str]) -> 
     return VideoRequest.model_validate(data)
 
 
-def _publish(path: Path, store: MediaStore) -> str:
+def publish_input(path: Path, store: MediaStore) -> str:
+    """Put a file among the inputs of ``store`` and return its address there.
+
+    Raises:
+        Misconfigured: It cannot be read, or the store refuses the write.
+    """
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from prefect.blocks.core import Block
 
+from blocks.content_credentials import ContentCredentials
 from blocks.ltx_model import LTXModel
 from ltxv.checkpoints import NAMES
 from ltxv.errors import Misconfigured
@@ -19,13 +20,14 @@ B = TypeVar("B", bound=Block)
 def saved(kind: type[B], name: str) -> B:
     """Return the block of ``kind`` saved as ``name``.
 
-    `default` comes to be at its first use, and so does a model named like a known checkpoint.
+    `default` comes to be at its first use, and so does a model named like a known checkpoint, and
+    the identity of credentials that have none.
 
     Raises:
         Misconfigured: There is no such block.
     """
     try:
-        return _load(kind, name)
+        return _whole(kind, name)
     except ValueError as error:
         first = _at_first_use(kind, name)
         if first is None:
@@ -37,7 +39,7 @@ def saved(kind: type[B], name: str) -> B:
             ) from error
     with suppress(ValueError):  # another run was faster
         first.save(_block_name(name))
-    return _load(kind, name)
+    return _whole(kind, name)
 
 
 def _at_first_use(kind: type[B], name: str) -> Block | None:
@@ -46,6 +48,15 @@ def _at_first_use(kind: type[B], name: str) -> Block | None:
     if kind is LTXModel and name in NAMES:
         return LTXModel(checkpoint=name)
     return None
+
+
+def _whole(kind: type[B], name: str) -> B:
+    """Load a block; what it is still to be given is kept with it, the same for every run."""
+    loaded = _load(kind, name)
+    if isinstance(loaded, ContentCredentials) and loaded.lacks_identity:
+        loaded.with_development_identity().save(_block_name(name), overwrite=True)
+        return _load(kind, name)
+    return loaded
 
 
 def _load(kind: type[B], name: str) -> B:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from blocks.content_credentials import ContentCredentials
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from blocks.safety_checker import SafetyChecker
@@ -30,12 +31,13 @@ from tasks.upload import upload
 
 
 @flow(name="generate-video", flow_run_name="{request.prompt:.60}")
-def generate_video(
+def generate_video(  # noqa: PLR0917 - the fields of the run form
     request: VideoRequest,
     model: str = DEFAULT,
     store: str = DEFAULT,
     safety: str = DEFAULT,
     quality: VideoQuality = "high",
+    credentials: str = DEFAULT,
 ) -> VideoResult:
     """Generate a video from a prompt and any number of images and videos.
 
@@ -45,6 +47,7 @@ def generate_video(
         store: Name of the saved LTX Media Store block that keeps everything.
         safety: Name of the saved LTX Safety Checker block that judges prompt and frames.
         quality: How much detail the mp4's encoder keeps; low, medium, high or maximum.
+        credentials: Name of the saved LTX Content Credentials block that signs the mp4.
 
     Returns:
         The video's address, the prompt and seed used, and what each stage did.
@@ -59,6 +62,8 @@ def generate_video(
     ltx, kept = saved(LTXModel, model), saved(MediaStore, store)
     checker = saved(SafetyChecker, safety)
     checked = request.enable_safety_checker
+    signer = saved(ContentCredentials, credentials)
+    signed_by = signer.identity
     with new_ledger() as stages:
         screen_prompt(
             text=request.prompt,
@@ -96,11 +101,15 @@ def generate_video(
                 else None,
                 frame_rate=plan.frame_rate,
                 quality=quality,
-                provenance=provenance(request, plan, media),
+                provenance=provenance(
+                    request, plan, media, quality=quality, signed=signed_by is not None
+                ),
+                signer=signed_by,
             ),
             latents=second,
             model=ltx,
             safety=checker,
+            credentials=signer,
             store=kept,
         )
         published = upload(clip=clip.video, name=file_name(plan, clip.video), store=kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+from blocks.content_credentials import ContentCredentials
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from blocks.safety_checker import SafetyChecker
@@ -34,6 +35,8 @@ class FinishWork(Frozen):
     frame_rate: int
     quality: VideoQuality
     provenance: Provenance
+    signer: str | None
+    """Identity of the Content Credentials, of public parts; None if the clip is not signed."""
 
 
 @stage(
@@ -51,9 +54,10 @@ def finish(
     latents: LatentRef,
     model: LTXModel,
     safety: SafetyChecker,
+    credentials: ContentCredentials,
     store: MediaStore,
 ) -> Clip:
-    """Decode, reverse and screen the frames if asked, and write the file.
+    """Decode, reverse and screen the frames if asked, write the file and sign it.
 
     One cached stage around four that are not: frames are too large to keep, and a clip that is
     there needs no frames. They are judged while they are written; what is written stays in a
@@ -64,11 +68,13 @@ def finish(
         latents: What the second pass made.
         model: Whose engine decodes.
         safety: Who judges the frames.
+        credentials: Who signs the clip.
         store: Where the clip is kept.
 
     Raises:
         Refused: The frames are unsafe.
-        Misconfigured: They could not be judged, or the disk is full.
+        Misconfigured: They could not be judged, the clip cannot be signed, or the disk is
+            full.
     """
     frames = decode(work=work.decode, latents=latents, model=model, store=store)
     if work.reverse:
@@ -87,6 +93,10 @@ def finish(
         )
         if judged is not None:
             judged.result()
+        if work.signer is not None:
+            signed = folder / "signed.mp4"
+            credentials.seal(file, signed, claims=work.provenance.claims)
+            file = signed
         return _kept(file, frames, frame_rate=work.frame_rate, store=store)
 
 

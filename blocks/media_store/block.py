@@ -173,6 +173,15 @@ class MediaStore(WritableFileSystem):
         """
         return Payloads(self._backend).holds(ref)
 
+    def kept(self, sha256: str, *, folder: str, suffix: str) -> Ref | None:
+        """Return what was put with that digest; None if it is no longer there whole.
+
+        Raises:
+            Transient: The store cannot be reached.
+            Misconfigured: The store denies access.
+        """
+        return Payloads(self._backend).kept(sha256, folder=folder, suffix=suffix)
+
     def publish(self, source: Path, *, name: str, content_type: str, loc: Loc = ()) -> File:
         """Put a copy of a finished file where callers can open it.
 

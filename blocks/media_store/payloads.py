@@ -64,6 +64,15 @@ class Payloads:
         """Say whether content is there whole."""
         return self._read(ref, lambda _: None)
 
+    def kept(self, sha256: str, *, folder: str, suffix: str) -> Ref | None:
+        """Return content by its digest, if it is there whole."""
+        key = content_key(folder, sha256, suffix)
+        found = self._backend.find(key) if is_key(key) else None
+        if found is None:
+            return None
+        ref = Ref(path=key, sha256=sha256, size=found.size)
+        return ref if self.holds(ref) else None
+
     def _read(self, ref: Ref, take: Callable[[bytes], object]) -> bool:
         """Hand on the bytes at ``ref.path``; ``True`` if they were those of ``ref``."""
         found = self._backend.find(ref.path) if is_key(ref.path) else None

@@ -11,6 +11,7 @@ import typer
 
 from blocks.saved import DEFAULT
 from deployments.cli.items import item
+from deployments.cli.remake import recorded_request
 from deployments.cli.request_file import read_request
 from deployments.cli.run import run
 from ltxv.media.write import VideoQuality
@@ -38,6 +39,7 @@ Model = Annotated[
     str, typer.Option(help="Saved LTX Model block, or a named checkpoint such as tiny.")
 ]
 Store = Annotated[str, typer.Option(help="Saved LTX Media Store block.")]
+Credentials = Annotated[str, typer.Option(help="Saved LTX Content Credentials block.")]
 Safety = Annotated[str, typer.Option(help="Saved LTX Safety Checker block.")]
 
 
@@ -75,11 +77,24 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
             show_default=False,
         ),
     ] = None,
-    quality: Annotated[VideoQuality, typer.Option(help="How much detail the mp4 keeps.")] = "high",
+    made_by: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Finished mp4 to make again; options change what its request says.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    quality: Annotated[
+        VideoQuality | None,
+        option("How much detail the mp4 keeps: low, medium, high (default) or maximum."),
+    ] = None,
     output: Output = None,
     model: Model = DEFAULT,
     store: Store = DEFAULT,
     safety: Safety = DEFAULT,
+    credentials: Credentials = DEFAULT,
 ) -> None:
     """Generate a video from a prompt and any number of images and videos.
 
@@ -90,6 +105,7 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
     ltx generate --prompt "A cat turns its head" --image cat.jpg -o cat.mp4
     ltx generate --prompt "..." --image first.jpg --image last.jpg@120:0.8 --video clip.mp4@24
     ltx generate request.json --set first_pass_number_of_steps=6
+    ltx generate --from cat.mp4
     """  # noqa: D301 - the \b tells the help to keep the lines below as they are
     given = {
         "prompt": prompt,
@@ -105,14 +121,23 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
         "reverse_video": reverse,
         "enable_safety_checker": safety_checker,
     }
-    data = _merged(read_request(request_file) if request_file else {}, given, setting or [])
+    base: Any = {}
+    if made_by is not None:
+        if request_file is not None:
+            raise typer.BadParameter("give a request or --from, not both", param_hint="--from")
+        base, recorded = recorded_request(made_by, model=model, store=store)
+        quality = quality or recorded
+    elif request_file is not None:
+        base = read_request(request_file)
+    data = _merged(base, given, setting or [])
     result = run(
         parse_request(data),
         model=model,
         store=store,
         safety=safety,
         beside=folder_of(request_file),
-        quality=quality,
+        credentials=credentials,
+        quality=quality or "high",
         output=output,
     )
     typer.echo(result.model_dump_json())

@@ -11,6 +11,7 @@ import typer
 
 from deployments.cli.demo import demo
 from deployments.cli.generate import generate
+from deployments.cli.inspect_clip import inspect_clip
 from deployments.cli.plan import plan
 from ltxv import __version__
 from ltxv.errors import LTXError, Refused
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command()(generate)
 app.command()(plan)
+app.command("inspect")(inspect_clip)
 app.command()(demo)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from blocks.local_media import with_local_media
 from blocks.media_store import MediaStore
-from blocks.saved import saved
+from blocks.saved import DEFAULT, saved
 from deployments.cli.server import reach_server
 from deployments.cli.watch import Terminal
 from ltxv.errors import Misconfigured
@@ -25,6 +25,7 @@ def run(
     model: str,
     store: str,
     safety: str,
+    credentials: str = DEFAULT,
     beside: Path,
     quality: VideoQuality = "high",
     output: Path | None = None,
@@ -36,6 +37,7 @@ def run(
         model: Name of the model block.
         store: Name of the store block.
         safety: Name of the safety checker block.
+        credentials: Name of the content credentials block.
         beside: Folder that relative paths in the request start from.
         quality: How much detail the mp4 keeps.
         output: Where to copy the finished mp4.
@@ -50,7 +52,14 @@ def run(
     kept = saved(MediaStore, store)
     request = with_local_media(request, kept, beside=beside)
     with watched_by(terminal):
-        result = generate_video(request, model=model, store=store, safety=safety, quality=quality)
+        result = generate_video(
+            request,
+            model=model,
+            store=store,
+            safety=safety,
+            quality=quality,
+            credentials=credentials,
+        )
     if target is not None:
         _copy(result, kept, target)
         terminal.say(f"Wrote {target}")
