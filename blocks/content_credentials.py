@@ -24,15 +24,16 @@ class ContentCredentials(Block):
         timestamp_authority: Server that proves when a clip was signed.
 
     Example:
-        Sign in your own name:
+        Sign in your own name, with a block saved as:
         ```python
         from pathlib import Path
 
         from blocks.content_credentials import ContentCredentials
 
-        ContentCredentials(
-            certificate=Path("chain.pem").read_text(), key=Path("key.pem").read_text()
-        ).save("BLOCK_NAME")
+        certificate, key = Path("chain.pem").read_text(), Path("key.pem").read_text()
+        ContentCredentials(certificate=certificate, key=key).save("BLOCK_NAME")
+
+        credentials = ContentCredentials.load("BLOCK_NAME")
         ```
     """
 

@@ -1,14 +1,13 @@
 """C2PA Content Credentials: signed into a clip, and held against it again.
 
-The signature covers the clip, its tags and what is said of it here. C2PA leaves a few boxes of an
-mp4 out of its hash; the digest of those is part of what is signed.
+The signature covers the clip, its tags and what is said of it here. C2PA's hash leaves out what
+changes neither, such as the file's type and the room around the signature; a checksum at the end
+of the file, which is no proof against intent, shows accidents there too.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +18,7 @@ from pydantic import Field
 from ltxv import __version__
 from ltxv.errors import Misconfigured
 from ltxv.frozen import Frozen
-from ltxv.media.boxes import boxes, content
+from ltxv.media.checksum import add_checksum, checksum_holds
 from ltxv.signing_identity import SigningIdentity
 
 CLAIMS = "ltx-flows.generation"
@@ -27,12 +26,8 @@ CLAIMS = "ltx-flows.generation"
 
 _MP4 = "video/mp4"
 _AI_GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-_UNHASHED = (b"ftyp", b"free", b"skip", b"mfra")
 _UNTRUSTED = "signingCredential.untrusted"
 _HOLDS = ("Valid", "Trusted")
-# Space for a time stamp, which C2PA asks to be zeros: a byte string named "pad".
-_PADDING = re.compile(rb"\x63pad(?:\x58(?P<short>.)|\x59(?P<long>..))", re.DOTALL)
-_VERSION_AND_FLAGS = slice(24, 28)
 # A stranger's file must not make us fetch anything.
 _OFFLINE = {"remote_manifest_fetch": False, "ocsp_fetch": False}
 
@@ -77,11 +72,12 @@ def sign(
         with (
             c2pa.Context.from_dict({"verify": {**_OFFLINE, "verify_trust": False}}) as context,
             c2pa.Signer.from_info(info) as signer,
-            c2pa.Builder(json.dumps(_manifest(claims, _unhashed(file))), context=context) as draft,
+            c2pa.Builder(json.dumps(_manifest(claims)), context=context) as draft,
             file.open("rb") as source,
             target.open("w+b") as signed,
         ):
             draft.sign(signer, _MP4, source, signed)
+        add_checksum(target)
     except (c2pa.C2paError, OSError) as error:
         raise Misconfigured(
             f"the clip cannot be signed: {error}; check the Content Credentials block's "
@@ -116,7 +112,7 @@ def check(file: Path, *, trust: str | None = None) -> Credentials:
     return _judged(found, file)
 
 
-def _manifest(claims: Mapping[str, Any], unhashed: str) -> dict[str, Any]:
+def _manifest(claims: Mapping[str, Any]) -> dict[str, Any]:
     agent = {"name": "LTX Flows", "version": __version__}
     created = {
         "action": "c2pa.created",
@@ -129,7 +125,7 @@ def _manifest(claims: Mapping[str, Any], unhashed: str) -> dict[str, Any]:
         "format": _MP4,
         "assertions": [
             {"label": "c2pa.actions", "data": {"actions": [created]}},
-            {"label": CLAIMS, "data": {"claims": claims, "unhashed_boxes": unhashed}},
+            {"label": CLAIMS, "data": claims},
         ],
         "ingredients": [
             {
@@ -143,13 +139,13 @@ def _manifest(claims: Mapping[str, Any], unhashed: str) -> dict[str, Any]:
 
 
 def _judged(found: Mapping[str, Any], file: Path) -> Credentials:
-    manifest = found["manifests"][found["active_manifest"]]
-    said = [a["data"] for a in manifest.get("assertions", ()) if a["label"] == CLAIMS]
+    manifest = found.get("manifests", {}).get(found.get("active_manifest"))
+    if manifest is None:
+        return Credentials(state="invalid", problems=("the credentials name no manifest",))
+    said = [each["data"] for each in manifest.get("assertions", ()) if each["label"] == CLAIMS]
     problems = _problems(found)
-    if said and said[0].get("unhashed_boxes") != _unhashed(file):
-        problems.append("boxes of the file that the clip's hash leaves out were changed")
-    if not _is_padded_with_zeros(file):
-        problems.append("the room around the signature was changed")
+    if said and not problems and not checksum_holds(file):
+        problems.append("the checksum at the file's end is not that of the file")
     holds = found.get("validation_state") in _HOLDS and not problems
     signature = manifest.get("signature_info", {})
     names = dict.fromkeys(signature.get(part) for part in ("common_name", "issuer"))
@@ -158,7 +154,7 @@ def _judged(found: Mapping[str, Any], file: Path) -> Credentials:
         signed_by=", ".join(name for name in names if name) or None,
         trusted=holds and found["validation_state"] == "Trusted",
         problems=tuple(problems),
-        claims=said[0].get("claims") if said else None,
+        claims=said[0] if said else None,
     )
 
 
@@ -170,25 +166,3 @@ def _problems(found: Mapping[str, Any]) -> list[str]:
         for failure in failures
         if failure["code"] != _UNTRUSTED
     ]
-
-
-def _unhashed(file: Path) -> str:
-    digest = hashlib.sha256()
-    for box in boxes(file):
-        if box.kind in _UNHASHED:
-            digest.update(content(file, box))
-    return digest.hexdigest()
-
-
-def _is_padded_with_zeros(file: Path) -> bool:
-    for box in boxes(file):
-        if box.kind != b"uuid":
-            continue
-        manifest = content(file, box)
-        if any(manifest[_VERSION_AND_FLAGS]):
-            return False
-        for pad in _PADDING.finditer(manifest):
-            size = int.from_bytes(pad["short"] or pad["long"])
-            if any(manifest[pad.end() : pad.end() + size]):
-                return False
-    return True

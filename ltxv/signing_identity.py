@@ -90,7 +90,7 @@ def _certificate(
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
-        .subject_name(_name("signer" if key is not issuer else "authority"))
+        .subject_name(_name("authority" if key == issuer else "signer"))
         .issuer_name(_name("authority"))
         .public_key(key)
         .serial_number(x509.random_serial_number())

@@ -9,7 +9,7 @@ import pytest
 from prefect.flows import load_flow_from_entrypoint
 
 FLOWS = ["flows.generate.generate_video"]
-HEAVY = ("torch", "diffusers", "transformers", "onnxruntime", "s3fs")
+HEAVY = ("torch", "diffusers", "transformers", "onnxruntime", "s3fs", "c2pa")
 
 
 def python(code: str) -> str:
@@ -48,7 +48,9 @@ def test_blocks_are_registered_through_the_entry_point() -> None:
         "load_prefect_collections()\n"
         "print(' '.join(get_registry_for_type(Block)))"
     )
-    assert {"ltx-model", "ltx-media-store", "ltx-safety-checker"} <= set(slugs.split())
+    assert {"ltx-model", "ltx-media-store", "ltx-safety-checker", "ltx-content-credentials"} <= set(
+        slugs.split()
+    )
 
 
 def test_the_run_form_describes_the_request() -> None:

@@ -30,11 +30,16 @@ class House:
     store: str
     safety: str
     root: Path
+    credentials: str = "default"
 
     def make(self, **fields: Any) -> VideoResult:
         """Run the flow on a small request."""
         return generate_video(
-            small_request(**fields), model=self.model, store=self.store, safety=self.safety
+            small_request(**fields),
+            model=self.model,
+            store=self.store,
+            safety=self.safety,
+            credentials=self.credentials,
         )
 
     @property

@@ -44,7 +44,7 @@ def test_the_comment_repeats_the_request_without_its_urls() -> None:
     assert said["seed"] == 1
     assert said["model"]["revision"] == "r"
     assert said["request"]["media"] == [
-        {"sha256": "ab" * 32, "start_frame_num": 0, "strength": 1.0}
+        {"kind": "image", "sha256": "ab" * 32, "start_frame_num": 0, "strength": 1.0}
     ]
     assert said["request"]["number_of_frames"] == 121
     assert "secret" not in tags.comment + tags.title
