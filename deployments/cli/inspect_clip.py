@@ -39,9 +39,18 @@ def inspect_clip(
 
 
 def _text(trust: Path) -> str:
+    """Return the certificates in a file.
+
+    Raises:
+        Refused: There are none.
+    """
+    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - rarely needed
+
     try:
-        return trust.read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        text = trust.read_text()
+        load_pem_x509_certificates(text.encode())
+    except (OSError, ValueError) as error:
         raise Refused.because(
-            ("--trust",), f"{trust} cannot be read; give certificates as PEM", type="value_error"
+            ("--trust",), f"{trust} has no certificates; give them as PEM", type="value_error"
         ) from error
+    return text

@@ -71,3 +71,11 @@ def test_a_file_that_is_not_ours_is_one_line(ltx: Ltx, name: str) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert name in line
+
+
+def test_trust_in_what_is_no_certificate_is_one_line(ltx: Ltx) -> None:
+    """A file without certificates is the caller's mistake and says nothing about the clip."""
+    photo = str(SAMPLES / "cat.jpg")
+    done = ltx("inspect", photo, "--trust", photo)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("ltx: --trust: ")
