@@ -14,10 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from blocks.lora_source import is_hub_id
 from blocks.media_store import MediaStore
 from blocks.media_store.keys import OUTPUTS
 from ltxv.errors import Loc, Misconfigured, Refused, shortened
-from ltxv.request import VideoRequest
+from ltxv.request import LoRASource, VideoRequest
 
 _HERE = Path()
 _REMOTE = ("http://", "https://", "data:", "s3://")
@@ -70,7 +71,34 @@ def with_local_media(
         path = local_file(url, beside=beside, loc=loc)
         return url if path is None else publish_input(path, store)
 
-    return replace_media(request, kept)
+    data = replace_media(request, kept).model_dump()
+    for lora in request.lora_sources:
+        path = local_lora(lora, beside=beside)
+        if path is not None:
+            data["loras"][lora.loc[1]].update(path=_publish(path, store), weight_name=None)
+    return VideoRequest.model_validate(data)
+
+
+def local_lora(lora: LoRASource, *, beside: Path) -> Path | None:
+    """Return the file that a LoRA's path names, a folder's ``weight_name`` for a folder.
+
+    ``owner/name`` is a file only where there is one of that name; else a repository of the Hub.
+
+    Raises:
+        Refused: There is no such file.
+    """
+    if lora.path.lower().startswith(_REMOTE):
+        return None
+    named = beside / Path(lora.path).expanduser()
+    if is_hub_id(lora.path) and not named.exists():
+        return None
+    if named.is_dir():
+        if lora.weight_name is None:
+            said = f"{shortened(lora.path)} is a folder; name the file in it"
+            field = (*lora.loc[:-1], "weight_name")
+            raise Refused.because(field, said, type="missing", input=None)
+        named = named / lora.weight_name
+    return local_file(str(named), beside=beside, loc=lora.loc)
 
 
 def replace_media(request: VideoRequest, replace: Callable[[str, Loc], str]) -> VideoRequest:

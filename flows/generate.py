@@ -21,6 +21,7 @@ from ltxv.result import File, VideoResult
 from ltxv.unsupported import refuse_unsupported
 from tasks.compress_media import compress_media
 from tasks.encode_prompt import encode_prompt
+from tasks.fetch_lora import fetch_lora
 from tasks.fetch_media import fetch_media
 from tasks.finish import FinishWork, finish
 from tasks.first_pass import first_pass
@@ -73,7 +74,25 @@ def generate_video(  # noqa: PLR0917 - the fields of the run form
             store=kept,
         )
         media = fetch_media.each([{**source._asdict(), "store": kept} for source in request.media])
-        plan = resolve(request, media, model=ltx.identity, seed=seed_of_this_run(), shape=ltx.shape)
+        loras = fetch_lora.each(
+            [
+                {
+                    "path": lora.path,
+                    "weight_name": lora.weight_name,
+                    "loc": lora.loc,
+                    "store": kept,
+                }
+                for lora in request.lora_sources
+            ]
+        )
+        plan = resolve(
+            request,
+            media,
+            model=ltx.identity,
+            seed=seed_of_this_run(),
+            shape=ltx.shape,
+            loras=[lora.sha256 for lora in loras],
+        )
         items = compress_media.each(
             [
                 {"work": item.compress, "source": source, "loc": item.loc, "store": kept}
@@ -82,13 +101,19 @@ def generate_video(  # noqa: PLR0917 - the fields of the run form
         )
         prompt = encode_prompt(work=plan.prompt_work, model=ltx, store=kept)
         first = first_pass(
-            work=plan.first_pass_work, prompt=prompt, items=items, model=ltx, store=kept
+            work=plan.first_pass_work,
+            prompt=prompt,
+            items=items,
+            loras=loras,
+            model=ltx,
+            store=kept,
         )
         second = second_pass(
             work=plan.second_pass_work,
             latents=first,
             prompt=prompt,
             items=items,
+            loras=loras,
             model=ltx,
             store=kept,
         )

@@ -88,7 +88,11 @@ class VideoConditioning(EndpointObject):
 class LoRAWeight(EndpointObject):
     """A LoRA to add to the model's weights."""
 
-    path: str = Field(min_length=1, description="URL or path of the LoRA weights.")
+    path: str = Field(
+        min_length=1,
+        description="http(s) URL or store URL of a safetensors file, or a Hub repository "
+        "`owner/name`.",
+    )
     weight_name: str | None = Field(
         default=None, description="File name, if `path` is a repository with several."
     )

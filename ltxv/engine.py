@@ -49,6 +49,14 @@ class PromptWork(Frozen):
     max_tokens: int = 256
 
 
+class LoRA(Frozen):
+    """One LoRA on the transformer."""
+
+    sha256: str = Field(description="Digest of the file.")
+    scale: float = Field(description="Multiplier of its weights.")
+    position: int = Field(description="Its place in the request's list, for errors.")
+
+
 class PassWork(Frozen):
     """What both denoising passes need; sizes in pixels, all multiples of 32."""
 
@@ -63,6 +71,7 @@ class PassWork(Frozen):
     )
     placements: tuple[Placement, ...] = ()
     image_cond_noise_scale: float = 0.15
+    loras: tuple[LoRA, ...] = ()
 
 
 class FirstPassWork(PassWork):
@@ -101,11 +110,18 @@ class Engine(Protocol):
         """Return safetensors: ``embeds`` (1, tokens, channels) and ``mask`` (1, tokens)."""
 
     def first_pass(
-        self, work: FirstPassWork, *, prompt: bytes, items: Sequence[Path], on_step: OnStep
+        self,
+        work: FirstPassWork,
+        *,
+        prompt: bytes,
+        items: Sequence[Path],
+        on_step: OnStep,
+        loras: Sequence[Path] = (),
     ) -> bytes:
         """Return safetensors: ``latents`` (1, C, T, H/32, W/32), normalised, and ``generator``.
 
-        ``items`` are the prepared conditioning files, in the order of ``work.placements``.
+        ``items`` are the prepared conditioning files, in the order of ``work.placements``, and
+        ``loras`` the files of ``work.loras``. Raises ``Refused`` for a LoRA that does not fit.
         """
 
     def second_pass(
@@ -116,6 +132,7 @@ class Engine(Protocol):
         prompt: bytes,
         items: Sequence[Path],
         on_step: OnStep,
+        loras: Sequence[Path] = (),
     ) -> bytes:
         """Upsample x2, AdaIN to the first pass, refine; return the same form as ``first_pass``."""
 

@@ -15,6 +15,7 @@ from ltxv import geometry
 from ltxv.engine import (
     DecodeWork,
     FirstPassWork,
+    LoRA,
     ModelIdentity,
     PromptWork,
     SecondPassWork,
@@ -52,6 +53,7 @@ class Plan(Frozen):
     )
     padded_frames: int = Field(description="Frames that are generated, 8k+1; cropped back.")
     items: tuple[ItemPlan, ...]
+    loras: tuple[LoRA, ...] = Field(description="LoRAs by content, those of scale 0 left out.")
     first_pass: PassPlan
     second_pass: PassPlan
     tone_map_compression_ratio: float
@@ -96,6 +98,7 @@ class Plan(Frozen):
             "sigmas": plan.sigmas,
             "padding": self.padding,
             "placements": tuple(item.placement for item in self.items),
+            "loras": self.loras,
         }
 
 
@@ -106,6 +109,7 @@ def resolve(
     model: ModelIdentity,
     seed: int,
     shape: ModelShape = LTXV_13B,
+    loras: Sequence[str] = (),
 ) -> Plan:
     """Decide everything that ``request`` leaves open.
 
@@ -115,6 +119,7 @@ def resolve(
         model: The model that will run.
         seed: Used if the request names none.
         shape: The model's sizes, for the estimate.
+        loras: Digests of the files of the request's ``lora_sources``, in their order.
 
     Raises:
         Refused: The request asks for something this version cannot do, or a clip is too short for
@@ -149,6 +154,10 @@ def resolve(
         padding=geometry.padding(size),
         padded_frames=frames,
         items=items,
+        loras=tuple(
+            LoRA(sha256=sha256, scale=source.scale, position=int(source.loc[1]))
+            for source, sha256 in zip(request.lora_sources, loras, strict=True)
+        ),
         first_pass=first,
         second_pass=second,
         tone_map_compression_ratio=request.tone_map_compression_ratio,

@@ -58,7 +58,7 @@ def provenance(
         quality: How much detail the mp4 keeps.
         signed: Whether Content Credentials follow, so that a file without them was changed.
     """
-    asked = request.model_dump(mode="json", exclude={"images", "videos", "seed"})
+    asked = request.model_dump(mode="json", exclude={"images", "videos", "loras", "seed"})
     kinds = ["image"] * len(request.images) + ["video"] * len(request.videos)
     items = zip(kinds, [*request.images, *request.videos], strict=True)
     asked["media"] = [
@@ -69,6 +69,7 @@ def provenance(
         }
         for (kind, item), found in zip(items, media, strict=True)
     ]
+    asked["loras"] = [lora.model_dump(exclude={"position"}) for lora in plan.loras]
     comment = {
         "generator": f"LTX Flows {__version__}",
         "versions": _versions(),

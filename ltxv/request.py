@@ -59,6 +59,15 @@ class MediaSource(NamedTuple):
     loc: Loc
 
 
+class LoRASource(NamedTuple):
+    """Where a LoRA comes from, how much of it is wanted, and the field that says so."""
+
+    path: str
+    weight_name: str | None
+    scale: float
+    loc: Loc
+
+
 class VideoRequest(EndpointObject):
     """Generate a video from a prompt and any number of images and videos."""
 
@@ -156,6 +165,15 @@ class VideoRequest(EndpointObject):
             for index, video in enumerate(self.videos)
         )
         return (*images, *videos)
+
+    @property
+    def lora_sources(self) -> tuple[LoRASource, ...]:
+        """Every LoRA that changes anything: those of scale 0 are as good as not sent."""
+        return tuple(
+            LoRASource(lora.path, lora.weight_name, lora.scale, ("loras", index, "path"))
+            for index, lora in enumerate(self.loras)
+            if lora.scale
+        )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

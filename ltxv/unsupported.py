@@ -13,7 +13,6 @@ def refuse_unsupported(request: VideoRequest) -> None:
         Refused: ``feature_not_supported`` for each such field.
     """
     asked = [
-        (("loras",), bool(request.loras), "LoRAs are not supported yet; leave the list empty"),
         (
             ("expand_prompt",),
             request.expand_prompt,

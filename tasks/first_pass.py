@@ -21,6 +21,7 @@ def first_pass(
     work: FirstPassWork,
     prompt: EmbeddingRef,
     items: Sequence[Ref],
+    loras: Sequence[Ref],
     model: LTXModel,
     store: MediaStore,
 ) -> LatentRef:
@@ -30,14 +31,20 @@ def first_pass(
         work: Sizes, sigmas, seed and placements.
         prompt: What the text encoder made.
         items: Prepared conditioning files, in the order of the placements.
+        loras: LoRA files, in the order of the work's; they count by their digests there.
         model: Whose engine does it.
         store: Where the latents are kept.
 
     Raises:
+        Refused: A LoRA does not fit the model.
         Misconfigured: The weights cannot be loaded, or memory ran out.
     """
-    with opened(items, store) as files, pass_progress("first_pass", len(work.sigmas)) as on_step:
+    with (
+        opened(items, store) as files,
+        opened(loras, store) as weights,
+        pass_progress("first_pass", len(work.sigmas)) as on_step,
+    ):
         content = model.engine().first_pass(
-            work, prompt=store.get(prompt), items=files, on_step=on_step
+            work, prompt=store.get(prompt), items=files, on_step=on_step, loras=weights
         )
     return keep_latents(content, store)

@@ -27,6 +27,7 @@ def second_pass(
     latents: LatentRef,
     prompt: EmbeddingRef,
     items: Sequence[Ref],
+    loras: Sequence[Ref],
     model: LTXModel,
     store: MediaStore,
 ) -> LatentRef:
@@ -37,18 +38,25 @@ def second_pass(
         latents: What the first pass made.
         prompt: What the text encoder made.
         items: Prepared conditioning files, in the order of the placements.
+        loras: LoRA files, in the order of the work's; they count by their digests there.
         model: Whose engine does it.
         store: Where the latents are kept.
 
     Raises:
+        Refused: A LoRA does not fit the model.
         Misconfigured: The weights cannot be loaded, or memory ran out.
     """
-    with opened(items, store) as files, pass_progress("second_pass", len(work.sigmas)) as on_step:
+    with (
+        opened(items, store) as files,
+        opened(loras, store) as weights,
+        pass_progress("second_pass", len(work.sigmas)) as on_step,
+    ):
         content = model.engine().second_pass(
             work,
             latents=store.get(latents),
             prompt=store.get(prompt),
             items=files,
             on_step=on_step,
+            loras=weights,
         )
     return keep_latents(content, store)

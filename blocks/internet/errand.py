@@ -19,6 +19,9 @@ class FetchLimits(Frozen):
     """How much a stranger's URL may cost."""
 
     max_bytes: int = Field(default=256 * 2**20, gt=0, description="Largest file in bytes.")
+    max_lora_bytes: int = Field(
+        default=2 * 2**30, gt=0, description="Largest LoRA in bytes; those of 13B reach 1.3 GB."
+    )
     timeout_seconds: float = Field(
         default=60, gt=0, description="Seconds for the whole transfer, redirects included."
     )

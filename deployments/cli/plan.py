@@ -10,16 +10,20 @@ from typing import Annotated
 import typer
 
 from blocks.internet import FetchLimits, fetch
-from blocks.local_media import local_file
+from blocks.local_media import local_file, local_lora
+from blocks.lora_source import bring_lora
 from blocks.ltx_model import LTXModel
+from blocks.media_store import MediaStore
 from blocks.saved import saved
 from deployments.cli.generate import folder_of
 from deployments.cli.request_file import read_request
 from deployments.cli.server import reach_server
 from ltxv.checkpoints import NAMES
+from ltxv.file_digest import file_digest
+from ltxv.lora_file import read_lora_keys
 from ltxv.media.probe import Probe, probe
 from ltxv.plan import resolve
-from ltxv.request import MediaSource, parse_request
+from ltxv.request import LoRASource, MediaSource, parse_request
 from ltxv.unsupported import refuse_unsupported
 
 _SEED_BITS = 32
@@ -44,7 +48,14 @@ def plan(
     ltx = _model(model)
     media = [_probed(source, beside=folder_of(request_file)) for source in request.media]
     seed = random.SystemRandom().getrandbits(_SEED_BITS)
-    resolved = resolve(request, media, model=ltx.identity, seed=seed, shape=ltx.shape)
+    resolved = resolve(
+        request,
+        media,
+        model=ltx.identity,
+        seed=seed,
+        shape=ltx.shape,
+        loras=[_lora_digest(lora, beside=folder_of(request_file)) for lora in request.lora_sources],
+    )
     typer.echo(resolved.model_dump_json(indent=2))
 
 
@@ -54,6 +65,17 @@ def _model(name: str) -> LTXModel:
         return LTXModel(checkpoint=name)
     reach_server()
     return saved(LTXModel, name)
+
+
+def _lora_digest(lora: LoRASource, *, beside: Path) -> str:
+    """Return the digest of a LoRA's file, fetched where it is not one of this machine."""
+    path = local_lora(lora, beside=beside)
+    with tempfile.TemporaryDirectory(prefix="ltx-") as folder:
+        if path is None:
+            path = Path(folder) / "lora"
+            bring_lora(lora.path, lora.weight_name, path, loc=lora.loc, store=MediaStore())
+        read_lora_keys(path, loc=lora.loc)
+        return file_digest(path)
 
 
 def _probed(source: MediaSource, *, beside: Path) -> Probe:

@@ -97,7 +97,13 @@ class LocalEngine:
             return packed({"embeds": prompt.embeds, "mask": prompt.mask})
 
     def first_pass(
-        self, work: FirstPassWork, *, prompt: bytes, items: Sequence[Path], on_step: OnStep
+        self,
+        work: FirstPassWork,
+        *,
+        prompt: bytes,
+        items: Sequence[Path],
+        on_step: OnStep,
+        loras: Sequence[Path] = (),
     ) -> bytes:
         """Return safetensors: ``latents`` (1, C, T, H/32, W/32), normalised, and ``generator``."""
         with self._stage(work.model):
@@ -109,6 +115,7 @@ class LocalEngine:
                 items=_read(work, items),
                 noise=noise,
                 on_step=self._settled(on_step),
+                loras=loras,
             )
             return _packed_latents(latents, noise)
 
@@ -120,6 +127,7 @@ class LocalEngine:
         prompt: bytes,
         items: Sequence[Path],
         on_step: OnStep,
+        loras: Sequence[Path] = (),
     ) -> bytes:
         """Upsample x2, AdaIN to the first pass, refine; return the same form as ``first_pass``."""
         with self._stage(work.model):
@@ -132,6 +140,7 @@ class LocalEngine:
                 items=_read(work, items),
                 noise=noise,
                 on_step=self._settled(on_step),
+                loras=loras,
             )
             return _packed_latents(refined, noise)
 

@@ -15,6 +15,7 @@ from ltxv.errors import Misconfigured
 from ltxv.model.latents import Statistics
 from ltxv.model.levers import offload_by_groups, tune_transformer, tune_vae
 from ltxv.model.loading import check_scheduler, load_component, load_tokenizer
+from ltxv.model.loras import LoRAs
 
 
 class Models:
@@ -30,6 +31,7 @@ class Models:
         self.device = device
         self.dtype = dtype
         self.options = options
+        self.loras = LoRAs(options)
         self._loaded: dict[Component, Any] = {}
 
     @property

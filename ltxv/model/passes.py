@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from torch import Tensor
 
@@ -25,10 +26,20 @@ def first_pass(
     items: Sequence[Frames],
     noise: Noise,
     on_step: OnStep,
+    loras: Sequence[Path] = (),
 ) -> Tensor:
     """Return the low-resolution latents, from noise."""
     start = _starting_noise(models, work, noise)
-    return _refined(models, work, start, prompt=prompt, items=items, noise=noise, on_step=on_step)
+    return _refined(
+        models,
+        work,
+        start,
+        prompt=prompt,
+        items=items,
+        noise=noise,
+        on_step=on_step,
+        loras=loras,
+    )
 
 
 def second_pass(
@@ -40,6 +51,7 @@ def second_pass(
     items: Sequence[Frames],
     noise: Noise,
     on_step: OnStep,
+    loras: Sequence[Path] = (),
 ) -> Tensor:
     """Return the full-resolution latents, from the first pass's."""
     _check_doubling(work, latents)
@@ -48,7 +60,16 @@ def second_pass(
             upsampler, latents, statistics=models.statistics, adain_factor=work.adain_factor
         )
     start = noised(raised, _starting_noise(models, work, noise), work.sigmas[0])
-    return _refined(models, work, start, prompt=prompt, items=items, noise=noise, on_step=on_step)
+    return _refined(
+        models,
+        work,
+        start,
+        prompt=prompt,
+        items=items,
+        noise=noise,
+        on_step=on_step,
+        loras=loras,
+    )
 
 
 def _starting_noise(models: Models, work: PassWork, noise: Noise) -> Tensor:
@@ -66,10 +87,14 @@ def _refined(
     items: Sequence[Frames],
     noise: Noise,
     on_step: OnStep,
+    loras: Sequence[Path],
 ) -> Tensor:
     conditions = _encoded(models, work, items)
     tokens = place(start, conditions, frame_rate=work.frame_rate, noise=noise)
-    with models.use("transformer") as transformer:
+    with (
+        models.use("transformer") as transformer,
+        models.loras.on(transformer, work.loras, loras),
+    ):
         denoised = denoise(
             transformer,
             tokens,

@@ -228,7 +228,7 @@ def test_a_refused_clip_is_never_published(new_house: Callable[..., House]) -> N
 def test_what_cannot_be_done_is_refused_before_any_stage(house: House) -> None:
     """An unsupported field costs no download and no GPU."""
     with pytest.raises(Refused) as caught:
-        house.make(loras=[{"path": "a/b"}], images=[{"image_url": "https://unreachable.invalid"}])
+        house.make(enable_detail_pass=True, images=[{"image_url": "https://unreachable.invalid"}])
     assert caught.value.detail[0]["type"] == "feature_not_supported"
     assert not house.root.exists()
 

@@ -223,7 +223,6 @@ def test_the_json_schema_describes_every_field() -> None:
 @pytest.mark.parametrize(
     "asked",
     [
-        {"loras": [{"path": "a/b"}]},
         {"enable_detail_pass": True},
         {"temporal_adain_factor": 0.5},
         {"expand_prompt": True},

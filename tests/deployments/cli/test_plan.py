@@ -75,7 +75,7 @@ def test_media_may_be_beside_the_request_or_on_a_server(
         ('{"prompt": "x", "frame_rat": 1}', "frame_rat: is not a field; did you mean 'frame_rate'"),
         ('{"prompt": "x", "images": [{"image_url": "no.jpg"}]}', "images.0.image_url: there is no"),
         ('{"prompt": "x", "images": [{"image_url": "http://127.0.0.1/x"}]}', "images.0.image_url"),
-        ('{"prompt": "x", "loras": [{"path": "a"}]}', "loras: LoRAs are not supported"),
+        ('{"prompt": "x", "loras": [{"path": "a"}]}', "loras.0.path: there is no file"),
     ],
 )
 def test_a_bad_request_is_one_clear_line(ltx: Ltx, text: str, said: str) -> None:
