@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from deployments.cli.demo import demo
+from deployments.cli.doctor import doctor
 from deployments.cli.generate import generate
 from deployments.cli.plan import plan
 from ltxv import __version__
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command()(generate)
 app.command()(plan)
 app.command()(demo)
+app.command()(doctor)
 
 
 def _version(asked: bool) -> None:
