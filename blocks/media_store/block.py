@@ -207,7 +207,8 @@ class MediaStore(WritableFileSystem):
             Misconfigured: The store denies it.
             Transient: The store cannot be reached.
         """
-        self._backend.remove(path)
+        if is_key(path):
+            self._backend.remove(path)
 
     def url(self, path: str) -> str:
         """Return an address under which a caller can open what the store keeps under ``path``.

@@ -22,7 +22,6 @@ _OFFLOADED = {"model": 32e9 / _GIB, "group": 12e9 / _GIB}
 def check_model(house: House) -> Findings:
     """Find the device and the checkpoint without loading weights."""
     found = Findings()
-    device = "cpu"
     with found.of("torch", remedy="run `make install`"):
         import torch  # noqa: PLC0415 - heavy
 
