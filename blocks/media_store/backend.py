@@ -35,6 +35,9 @@ class Backend(Protocol):
     def write(self, key: str, source: bytes | Path, *, content_type: str) -> None:
         """Keep bytes under ``key``: readers see all that was there before, or all of these."""
 
+    def remove(self, key: str) -> None:
+        """Remove a file; there may be none."""
+
     def path(self, key: str) -> Path | None:
         """Return the file itself where it is a file of this machine."""
 

@@ -209,6 +209,16 @@ class MediaStore(WritableFileSystem):
             file_size=size,
         )
 
+    def remove(self, path: str) -> None:
+        """Remove what the store keeps under ``path``; there may be none.
+
+        Raises:
+            Misconfigured: The store denies it.
+            Transient: The store cannot be reached.
+        """
+        if is_key(path):
+            self._backend.remove(path)
+
     def url(self, path: str) -> str:
         """Return an address under which a caller can open what the store keeps under ``path``.
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,6 +55,15 @@ class LocalFolder:
                 _flush_folder(path.parent)
             finally:
                 unfinished.unlink(missing_ok=True)
+
+    def remove(self, key: str) -> None:
+        """Remove a file, and the folders below the root that are empty without it."""
+        path = self.path(key)
+        with disk_faults(self._root):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):  # not empty
+            for folder in path.relative_to(self._root).parents[:-1]:
+                (self._root / folder).rmdir()
 
     def path(self, key: str) -> Path:
         """Return the file itself."""

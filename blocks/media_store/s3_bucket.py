@@ -75,6 +75,11 @@ class S3Bucket:
             else:
                 self._files.put_file(str(source), place, **how)
 
+    def remove(self, key: str) -> None:
+        """Remove an object; S3 does not mind if there is none."""
+        with s3_faults(self._bucket):
+            self._files.rm_file(self._place(key))
+
     def path(self, key: str) -> None:
         """Return no file: objects are not files of this machine."""
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from deployments.cli.demo import demo
+from deployments.cli.doctor import doctor
 from deployments.cli.generate import generate
 from deployments.cli.inspect_clip import inspect_clip
 from deployments.cli.plan import plan
@@ -39,6 +40,7 @@ app.command()(generate)
 app.command()(plan)
 app.command("inspect")(inspect_clip)
 app.command()(demo)
+app.command()(doctor)
 
 
 def _version(asked: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from blocks.kept_media import kept_medium
+from blocks.kept_media import kept_lora, kept_medium
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from blocks.saved import saved
@@ -69,14 +69,29 @@ def _with_media(
         if url is None:
             gone.append(f"{kind} {sha256}")
         items[kind].append({f"{kind}_url": url, **placed})
+    loras = [
+        {"path": kept_lora(lora["sha256"], store), "scale": lora["scale"]}
+        for lora in request.get("loras", ())
+    ]
+    gone += [
+        f"LoRA {lora['sha256']}"
+        for lora, found in zip(request.get("loras", ()), loras, strict=True)
+        if found["path"] is None
+    ]
     if gone:
         raise Refused.because(
             (str(clip),),
-            f"the store no longer has the media it was made from: {', '.join(gone)}; name the "
-            "store that made it with --store, or give the media again with --image and --video",
+            f"the store no longer has what it was made from: {', '.join(gone)}; name the store that "
+            "made it with --store, or give it again with --image, --video and --set loras=…",
             type="file_download_error",
         )
-    return {**data, "seed": seed, "images": items["image"], "videos": items["video"]}
+    return {
+        **data,
+        "seed": seed,
+        "images": items["image"],
+        "videos": items["video"],
+        "loras": loras,
+    }
 
 
 def _warn(line: str) -> None:

@@ -211,6 +211,16 @@ def test_content_goes_to_folders_of_its_own(tmp_path: Path, folder: str, suffix:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_removed_leaves_nothing(kept: Kept) -> None:
+    """Bytes are gone after their removal, others stay, and no path leads out of the store."""
+    ref = kept.store.put(BYTES, folder="latents", suffix=".safetensors")
+    other = kept.store.put(b"other", folder="media", suffix=".bin")
+    kept.store.remove(ref.path)
+    kept.store.remove(ref.path)
+    kept.store.remove(f"media/../{other.path}")
+    assert kept.keys() == [other.path]
+
+
 @pytest.mark.usefixtures("no_proxy")
 def test_a_signed_address_opens_the_file(s3_server: Server, clip: Path) -> None:
     """The URL of a published file downloads it, with its type and under an odd name."""

@@ -104,6 +104,6 @@ def test_wrong_usage_exits_with_2(ltx: Ltx, arguments: list[str]) -> None:
 
 def test_help_names_the_commands(ltx: Ltx) -> None:
     """`ltx --help` and `ltx` alone show what there is."""
-    for command in ("generate", "plan", "demo"):
+    for command in ("generate", "plan", "demo", "doctor"):
         assert command in ltx("--help").stdout
     assert ltx("--version").stdout.startswith("ltx-flows ")

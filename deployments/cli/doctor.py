@@ -1,0 +1,34 @@
+"""``ltx doctor``: whether this installation can make videos, and what to do where not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from deployments.cli.watch import Terminal
+from deployments.doctor import examine
+
+
+def doctor(
+    model: Annotated[str, typer.Option(help="Model block or checkpoint to examine.")] = "default",
+    store: Annotated[str, typer.Option(help="Store block to examine.")] = "default",
+    safety: Annotated[str, typer.Option(help="Safety checker block to examine.")] = "default",
+) -> None:
+    """Check media tools, model, memory, store, safety, Prefect and versions.
+
+    Every failure comes with what to do about it. The findings are JSON on stdout; the exit code
+    is 1 if anything failed. No weights are loaded or downloaded.
+    """
+    terminal = Terminal(sys.stderr)
+    findings = []
+    for finding in examine(model=model, store=store, safety=safety):
+        terminal.say(str(finding))
+        findings.append(finding)
+    ok = all(finding.state != "failed" for finding in findings)
+    typer.echo(json.dumps({"ok": ok, "checks": [asdict(finding) for finding in findings]}))
+    if not ok:
+        raise typer.Exit(1)

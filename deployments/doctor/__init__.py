@@ -1,0 +1,8 @@
+"""Whether this installation can make videos, one finding at a time."""
+
+from __future__ import annotations
+
+from deployments.doctor.check import Finding
+from deployments.doctor.examine import examine
+
+__all__ = ["Finding", "examine"]

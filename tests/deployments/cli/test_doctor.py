@@ -1,0 +1,86 @@
+"""`ltx doctor`: what it finds in a healthy house, and in one that is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from typer.testing import CliRunner
+
+from blocks.ltx_model import LTXModel
+from blocks.media_store import MediaStore
+from deployments.cli.main import app
+
+CHECKS = {
+    *("python", "packages", "prefect", "ffmpeg", "ffprobe", "ffmpeg features"),
+    *("encode and probe", "torch", "model", "memory", "store", "store address", "safety"),
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the default store a folder of its own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def doctor(*options: str) -> tuple[int, dict[str, Any], str]:
+    """Return exit code, findings by name and stderr of the command."""
+    done = CliRunner().invoke(app, ["doctor", *options])
+    told = json.loads(done.stdout)
+    assert told["ok"] is (done.exit_code == 0)
+    return done.exit_code, {check["name"]: check for check in told["checks"]}, done.stderr
+
+
+def failed(checks: dict[str, Any]) -> set[str]:
+    """Return the names of the failed checks, each of which must have a remedy."""
+    names = {name for name, check in checks.items() if check["state"] == "failed"}
+    assert all(checks[name]["remedy"] for name in names)
+    return names
+
+
+def test_a_healthy_house_is_ok_and_left_as_it_was(prefect_server: None, home: Path) -> None:
+    """Every check is reported, a line each, and no file stays behind in the store."""
+    code, checks, said = doctor("--model", "tiny")
+    assert (code, failed(checks)) == (0, set())
+    assert set(checks) == CHECKS
+    assert len(said.splitlines()) == len(CHECKS)
+    assert list((home / ".ltx" / "store").iterdir()) == []
+
+
+def test_a_store_that_refuses_writes(prefect_server: None, home: Path) -> None:
+    """The store fails with its remedy; all other checks are still reported."""
+    (home / "file").touch()
+    MediaStore(root=str(home / "file" / "store")).save("doctor-full", overwrite=True)
+    code, checks, _ = doctor("--model", "tiny", "--store", "doctor-full")
+    assert (code, failed(checks)) == (1, {"store"})
+    assert set(checks) == CHECKS - {"store address"}
+
+
+def test_a_missing_ffmpeg(prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What needs ffmpeg fails and names the variable; ffprobe and the rest are well."""
+    monkeypatch.setenv("LTX_FFMPEG", "no-such-ffmpeg")
+    _, checks, said = doctor("--model", "tiny")
+    assert failed(checks) == {"ffmpeg", "ffmpeg features", "encode and probe"}
+    assert "LTX_FFMPEG" in checks["ffmpeg"]["remedy"]
+    assert checks["ffmpeg"]["remedy"] in said
+
+
+def test_a_missing_checkpoint(prefect_server: None) -> None:
+    """A block that names weights which are not there fails as the model."""
+    LTXModel(checkpoint="no such weights").save("doctor-none", overwrite=True)
+    _, checks, _ = doctor("--model", "doctor-none")
+    assert failed(checks) == {"model"}
+    assert "use one of tiny" in checks["model"]["remedy"]
+
+
+def test_an_unreachable_prefect_server() -> None:
+    """The server fails with its remedy, without a long wait; default blocks are still examined."""
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        _, checks, _ = doctor("--model", "tiny")
+    assert failed(checks) == {"prefect"}
+    assert "PREFECT_API_URL" in checks["prefect"]["remedy"]
+    assert set(checks) == CHECKS
