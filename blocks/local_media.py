@@ -75,7 +75,7 @@ def with_local_media(
     for lora in request.lora_sources:
         path = local_lora(lora, beside=beside)
         if path is not None:
-            data["loras"][lora.loc[1]].update(path=_publish(path, store), weight_name=None)
+            data["loras"][lora.loc[1]].update(path=publish_input(path, store), weight_name=None)
     return VideoRequest.model_validate(data)
 
 

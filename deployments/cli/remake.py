@@ -81,8 +81,8 @@ def _with_media(
     if gone:
         raise Refused.because(
             (str(clip),),
-            f"the store no longer has what it was made from: {', '.join(gone)}; name the store that "
-            "made it with --store, or give it again with --image, --video and --set loras=…",
+            f"the store no longer has what it was made from: {', '.join(gone)}; name the store "
+            "that made it with --store, or give it again with --image, --video and --set loras=…",
             type="file_download_error",
         )
     return {

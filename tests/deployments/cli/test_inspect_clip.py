@@ -60,7 +60,7 @@ def test_a_clip_says_what_made_it_and_makes_itself_again(
     gone = ltx("generate", "--from", str(clip), "--model", "tiny", server=True)
     assert gone.returncode == 1
     (line,) = [line for line in gone.stderr.splitlines() if line.startswith("ltx: ")]
-    assert "the store no longer has the media" in line
+    assert "the store no longer has what it was made from" in line
     assert "Traceback" not in gone.stderr
 
 
