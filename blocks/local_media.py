@@ -89,6 +89,8 @@ def local_lora(lora: LoRASource, *, beside: Path) -> Path | None:
     """
     if lora.path.lower().startswith(_REMOTE):
         return None
+    if lora.path.lower().startswith("file://"):
+        return local_file(lora.path, beside=beside, loc=lora.loc)
     named = beside / Path(lora.path).expanduser()
     if is_hub_id(lora.path) and not named.exists():
         return None

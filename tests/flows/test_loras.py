@@ -66,6 +66,15 @@ def test_scale_0_changes_nothing(house: House, tmp_path: Path) -> None:
     assert latents(house, loras=[{"path": path, "scale": 0}]) == {}
 
 
+def test_a_lora_counts_by_its_content(house: House, tmp_path: Path) -> None:
+    """The same file by path, by file URL and in a folder shares every stage."""
+    path = lora(tmp_path / "a.safetensors", seed=1)
+    assert len(latents(house, loras=[{"path": path}])) == 2
+    assert latents(house, loras=[{"path": Path(path).as_uri()}]) == {}
+    in_folder = {"path": str(tmp_path), "weight_name": "a.safetensors"}
+    assert latents(house, loras=[in_folder]) == {}
+
+
 def test_a_lora_of_another_model_is_refused(house: House, tmp_path: Path) -> None:
     """The refusal names the layer and both shapes, and nothing is published."""
     path = lora(tmp_path / "a.safetensors", seed=1, width=100)
