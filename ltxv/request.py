@@ -67,6 +67,10 @@ class LoRASource(NamedTuple):
     scale: float
     loc: Loc
 
+    def where(self) -> dict[str, Any]:
+        """Return what decides which file it is, and the field for errors."""
+        return {"path": self.path, "weight_name": self.weight_name, "loc": self.loc}
+
 
 class VideoRequest(EndpointObject):
     """Generate a video from a prompt and any number of images and videos."""

@@ -1,0 +1,34 @@
+"""What an operator set up for a run: the blocks it works with."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from blocks.content_credentials import ContentCredentials
+from blocks.ltx_model import LTXModel
+from blocks.media_store import MediaStore
+from blocks.safety_checker import SafetyChecker
+from blocks.saved import saved
+
+
+class Equipment(NamedTuple):
+    """The blocks of one run."""
+
+    model: LTXModel
+    store: MediaStore
+    safety: SafetyChecker
+    credentials: ContentCredentials
+
+
+def equipment(*, model: str, store: str, safety: str, credentials: str) -> Equipment:
+    """Load the blocks that are saved under these names.
+
+    Raises:
+        Misconfigured: There is no such block.
+    """
+    return Equipment(
+        model=saved(LTXModel, model),
+        store=saved(MediaStore, store),
+        safety=saved(SafetyChecker, safety),
+        credentials=saved(ContentCredentials, credentials),
+    )

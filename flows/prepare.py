@@ -1,0 +1,73 @@
+"""From a request to all that the passes need: what can be refused is refused here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from flows.equipment import Equipment
+from ltxv.plan import Plan, resolve
+from ltxv.refs import EmbeddingRef, MediaRef, Ref
+from ltxv.request import VideoRequest
+from tasks.compress_media import compress_media
+from tasks.encode_prompt import encode_prompt
+from tasks.fetch_lora import fetch_lora
+from tasks.fetch_media import fetch_media
+from tasks.screen_prompt import screen_prompt
+
+
+class Prepared(NamedTuple):
+    """A request whose media and prompt are ready for the first pass."""
+
+    request: VideoRequest
+    plan: Plan
+    media: Sequence[MediaRef]
+    items: Sequence[Ref]
+    """Prepared conditioning files, in the order of the plan's items."""
+    loras: Sequence[Ref]
+    prompt: EmbeddingRef
+
+
+def prepare(request: VideoRequest, *, seed: int, use: Equipment) -> Prepared:
+    """Check, fetch and compress everything, decide what is left open and encode the prompt.
+
+    Args:
+        request: What to generate.
+        seed: Used if the request names none.
+        use: The blocks of the run.
+
+    Raises:
+        Refused: The request, its prompt or a medium is not acceptable.
+        Transient: A network, server or store still failed at the last try.
+        Misconfigured: Weights, memory, a disk or a block needs its operator.
+    """
+    requested = request.enable_safety_checker
+    screen_prompt(
+        text=request.prompt,
+        judge=use.safety.prompt_identity(requested=requested),
+        requested=requested,
+        safety=use.safety,
+        store=use.store,
+    )
+    media = fetch_media.each([{**source._asdict(), "store": use.store} for source in request.media])
+    loras = fetch_lora.each(
+        [{**source.where(), "store": use.store} for source in request.lora_sources]
+    )
+    plan = resolve(
+        request,
+        media,
+        model=use.model.identity,
+        seed=seed,
+        shape=use.model.shape,
+        loras=[lora.sha256 for lora in loras],
+    )
+    items = compress_media.each(
+        [
+            {"work": item.compress, "source": source, "loc": item.loc, "store": use.store}
+            for item, source in zip(plan.items, media, strict=True)
+        ]
+    )
+    prompt = encode_prompt(work=plan.prompt_work, model=use.model, store=use.store)
+    return Prepared(
+        request=request, plan=plan, media=media, items=items, loras=loras, prompt=prompt
+    )

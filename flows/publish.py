@@ -1,0 +1,84 @@
+"""From finished latents to a file that the caller can open."""
+
+from __future__ import annotations
+
+from blocks.media_store import MediaStore
+from flows.equipment import Equipment
+from flows.prepare import Prepared
+from flows.report import report
+from ltxv.media.write import VideoQuality
+from ltxv.provenance import file_name, provenance
+from ltxv.refs import LatentRef, Ref
+from ltxv.result import File, VideoResult
+from tasks.finish import FinishWork, finish
+from tasks.ledger import Ledger
+from tasks.upload import upload
+
+
+def publish(
+    latents: LatentRef,
+    prepared: Prepared,
+    *,
+    use: Equipment,
+    quality: VideoQuality,
+    stages: Ledger,
+) -> VideoResult:
+    """Decode, screen, write, sign and upload a clip, and report it to the flow run.
+
+    Args:
+        latents: What the second pass made.
+        prepared: What they were made from.
+        use: The blocks of the run.
+        quality: How much detail the mp4 keeps.
+        stages: The run's ledger.
+
+    Raises:
+        Refused: The frames are unsafe.
+        Transient: The store still failed at the last try.
+        Misconfigured: They could not be judged, the clip cannot be signed, or the disk is full.
+    """
+    plan = prepared.plan
+    clip = finish(
+        work=_finish_work(prepared, use=use, quality=quality),
+        latents=latents,
+        model=use.model,
+        safety=use.safety,
+        credentials=use.credentials,
+        store=use.store,
+    )
+    published = upload(clip=clip.video, name=file_name(plan, clip.video), store=use.store)
+    result = VideoResult(
+        video=_file(published, use.store),
+        prompt=plan.prompt,
+        seed=plan.seed,
+        stages=stages.table(),
+    )
+    report(result, plan, sheet=clip.sheet, store=use.store)
+    return result
+
+
+def _finish_work(prepared: Prepared, *, use: Equipment, quality: VideoQuality) -> FinishWork:
+    plan = prepared.plan
+    screened = use.safety.applies(requested=plan.enable_safety_checker)
+    signer = use.credentials.identity
+    return FinishWork(
+        decode=plan.decode_work,
+        reverse=plan.reverse_video,
+        judge=use.safety.identity if screened else None,
+        frame_rate=plan.frame_rate,
+        quality=quality,
+        provenance=provenance(
+            prepared.request, plan, prepared.media, quality=quality, signed=signer is not None
+        ),
+        signer=signer,
+    )
+
+
+def _file(published: Ref, store: MediaStore) -> File:
+    """Describe an upload; its address is made now, because a signed one ends after a while."""
+    return File(
+        url=store.url(published.path),
+        content_type="video/mp4",
+        file_name=published.path.rpartition("/")[2],
+        file_size=published.size,
+    )
