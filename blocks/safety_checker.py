@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import ClassVar, get_args
 
 from prefect.blocks.core import Block
@@ -124,4 +125,10 @@ class SafetyChecker(Block):
 
     @property
     def _classifier(self) -> OpenNSFW:
-        return OpenNSFW(threads=self.threads)
+        return _embedded(threads=self.threads)
+
+
+@cache
+def _embedded(*, threads: int) -> OpenNSFW:
+    """Return the process's own embedded classifier, whose weights load once."""
+    return OpenNSFW(threads=threads)

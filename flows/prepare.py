@@ -13,6 +13,7 @@ from tasks.compress_media import compress_media
 from tasks.encode_prompt import encode_prompt
 from tasks.fetch_lora import fetch_lora
 from tasks.fetch_media import fetch_media
+from tasks.screen_media import screen_media
 from tasks.screen_prompt import screen_prompt
 
 
@@ -67,6 +68,8 @@ def prepare(request: VideoRequest, *, seed: int, use: Equipment) -> Prepared:
             for item, source in zip(plan.items, media, strict=True)
         ]
     )
+    if use.safety.applies(requested=requested):
+        screen_media(items, items=plan.items, safety=use.safety, store=use.store)
     prompt = encode_prompt(work=plan.prompt_work, model=use.model, store=use.store)
     return Prepared(
         request=request, plan=plan, media=media, items=items, loras=loras, prompt=prompt

@@ -16,6 +16,7 @@ import importlib.metadata
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.resources import files
+from itertools import accumulate
 from typing import Any, Protocol
 
 import numpy as np
@@ -121,6 +122,27 @@ def screen(frames: Frames, *, classifier: FrameClassifier, refuse_at: float = RE
         )
     refused = tuple(number for number, score in enumerate(scores) if score >= refuse_at)
     return Verdict(refused=bool(refused), highest=max(scores), frames=refused, scores=scores)
+
+
+def joined(parts: Sequence[Verdict]) -> Verdict:
+    """Return the verdict on a clip that was judged part by part, in order.
+
+    Raises:
+        Misconfigured: There was nothing to judge.
+    """
+    if not parts:
+        raise Misconfigured("a clip of no frames cannot be screened")
+    starts = [0, *accumulate(len(part.scores) for part in parts)]
+    return Verdict(
+        refused=any(part.refused for part in parts),
+        highest=max(part.highest for part in parts),
+        frames=tuple(
+            start + number
+            for start, part in zip(starts, parts, strict=False)
+            for number in part.frames
+        ),
+        scores=tuple(score for part in parts for score in part.scores),
+    )
 
 
 def _scores(frames: Frames, classifier: FrameClassifier) -> tuple[float, ...]:

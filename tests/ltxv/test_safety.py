@@ -13,7 +13,7 @@ from skimage import data, transform
 
 from ltxv.engine import Frames
 from ltxv.errors import Cancelled, LTXError, Misconfigured, Transient
-from ltxv.safety import FrameClassifier, OpenNSFW, screen
+from ltxv.safety import FrameClassifier, OpenNSFW, joined, screen
 
 BLANK = np.zeros((3, 8, 8, 3), np.uint8)
 
@@ -147,3 +147,17 @@ def test_asking_for_the_identity_loads_nothing_heavy() -> None:
         "sys.exit('onnxruntime' in sys.modules or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_clip_judged_in_parts_is_judged_as_a_whole() -> None:
+    """Frames keep their numbers in the clip, and one refused part refuses it."""
+    parts = [
+        screen(BLANK, classifier=Scripted([0.1, 0.9, 0.2])),
+        screen(BLANK, classifier=Scripted([0.3, 0.1, 0.95])),
+    ]
+    whole = joined(parts)
+    assert (whole.refused, whole.highest, whole.frames) == (True, 0.95, (1, 5))
+    assert whole.scores == (0.1, 0.9, 0.2, 0.3, 0.1, 0.95)
+    assert not joined([screen(BLANK, classifier=Scripted([0.1, 0.2, 0.3]))]).refused
+    with pytest.raises(Misconfigured, match="no frames"):
+        joined([])

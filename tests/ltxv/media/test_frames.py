@@ -12,7 +12,7 @@ from PIL import Image
 
 from ltxv.errors import Misconfigured
 from ltxv.media.binaries import ffmpeg_binary
-from ltxv.media.frames import read_frames
+from ltxv.media.frames import frame_batches, read_frames
 
 RNG = np.random.default_rng(0)
 
@@ -69,3 +69,19 @@ def test_an_ffmpeg_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
         read_frames(tmp_path / "a.mkv")
     with pytest.raises(ProcessLookupError):
         os.kill(int(alive.read_text()), 0)
+
+
+def test_frames_can_be_had_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches hold no more than their size and are, one after the other, the whole clip."""
+    frames = RNG.integers(0, 256, (7, 32, 48, 3), dtype=np.uint8)
+    file = tmp_path / "a.mkv"
+    options = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "48x32", "-framerate", "1"]
+    subprocess.run(
+        [ffmpeg_binary(), "-v", "error", *options, "-i", "pipe:", "-c:v", "ffv1", str(file)],
+        input=frames.tobytes(),
+        check=True,
+    )
+    monkeypatch.setattr("ltxv.media.frames._BATCH_BYTES", 3 * (32 * 48 * 3 + 20))
+    batches = list(frame_batches(file))
+    assert [len(batch) for batch in batches] == [3, 3, 1]
+    assert np.array_equal(np.concatenate(batches), frames)
