@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import httpx
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, SecretStr, field_validator
 
-from ltxv.errors import Misconfigured, Transient
+from blocks.chat_endpoint import BASE_URL, ChatEndpoint, fits_a_header
 from ltxv.frozen import digest_of
 from ltxv.prompt_rules import PromptVerdict
 
@@ -19,7 +18,6 @@ _ANSWER = re.compile(
 )
 """What Qwen3Guard-Gen answers, as its model card says."""
 
-_BUSY = (408, 425, 429)
 _ANSWER_TOKENS = 64
 
 
@@ -50,7 +48,7 @@ class TextModerator(Block):
 
     base_url: str = Field(
         title="Base URL",
-        pattern=r"^https?://[^\s@?#]+$",
+        pattern=BASE_URL,
         description="Address of the endpoint up to `/v1`, such as `http://guard:8000/v1`.",
     )
     model: str = Field(
@@ -68,13 +66,7 @@ class TextModerator(Block):
         default=30, gt=0, le=120, description="Seconds until the endpoint is given up."
     )
 
-    @field_validator("api_key")
-    @classmethod
-    def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
-        """Refuse what an HTTP library would show in its complaint about the header."""
-        if key is not None and not re.fullmatch(r"[!-~]+", key.get_secret_value()):
-            raise ValueError("a key has ASCII letters, digits and signs, and no spaces")
-        return key
+    _check_key = field_validator("api_key")(fits_a_header)
 
     @property
     def identity(self) -> str:
@@ -88,53 +80,28 @@ class TextModerator(Block):
             Transient: The endpoint is away, busy or too slow.
             Misconfigured: It refuses the call, or its answer is not of Qwen3Guard's form.
         """
-        answer = _ANSWER.fullmatch(self._asked(text).strip())
+        endpoint = self._endpoint
+        said = endpoint.ask(
+            [{"role": "user", "content": text}], temperature=0, max_tokens=_ANSWER_TOKENS
+        )
+        answer = _ANSWER.fullmatch(said.text.strip())
         if answer is None:
-            raise self._unusable("answered in another form than Qwen3Guard's")
+            raise endpoint.unusable("answered in another form than Qwen3Guard's")
         named = tuple(part.strip() for part in answer["categories"].split(","))
         if (answer["safety"] == "Safe") != (named == ("None",)):
-            raise self._unusable("contradicts itself")
+            raise endpoint.unusable("contradicts itself")
         bad = ("Unsafe", "Controversial") if self.refuse_controversial else ("Unsafe",)
         refused = answer["safety"] in bad
         return PromptVerdict(refused=refused, categories=named if refused else (), by=self.model)
 
-    def _asked(self, text: str) -> str:
-        key = self.api_key.get_secret_value() if self.api_key else None
-        try:
-            response = httpx.post(
-                f"{self.base_url.rstrip('/')}/chat/completions",
-                json={
-                    "model": self.model,
-                    "messages": [{"role": "user", "content": text}],
-                    "temperature": 0,
-                    "max_tokens": _ANSWER_TOKENS,
-                },
-                headers={"Authorization": f"Bearer {key}"} if key else {},
-                timeout=self.timeout,
-                follow_redirects=False,
-            )
-        except httpx.HTTPError as error:
-            raise Transient(
-                f"the text moderator could not be asked ({type(error).__name__}); "
-                "no prompt passes unjudged"
-            ) from error
-        if response.status_code in _BUSY or response.is_server_error:
-            raise Transient(f"the text moderator answered HTTP {response.status_code}")
-        if response.status_code != httpx.codes.OK:
-            raise self._unusable(f"answered HTTP {response.status_code}")
-        return self._content(response)
-
-    def _content(self, response: httpx.Response) -> str:
-        try:
-            content: Any = response.json()["choices"][0]["message"]["content"]
-        except (ValueError, LookupError, TypeError) as error:
-            raise self._unusable("answered with something else than a completion") from error
-        if not isinstance(content, str):
-            raise self._unusable("answered without text")
-        return content
-
-    def _unusable(self, what: str) -> Misconfigured:
-        return Misconfigured(
-            f"the text moderator {what}; no prompt passes unjudged: see its URL, model and key in "
-            "the LTX Text Moderator block"
+    @property
+    def _endpoint(self) -> ChatEndpoint:
+        return ChatEndpoint(
+            base_url=self.base_url,
+            model=self.model,
+            key=self.api_key,
+            seconds=self.timeout,
+            who="the text moderator",
+            without="no prompt passes unjudged",
+            block="LTX Text Moderator",
         )

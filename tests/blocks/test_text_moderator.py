@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import uuid
+from itertools import repeat
+from time import sleep
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +14,7 @@ from prefect.blocks.core import Block
 from prefect.testing.standard_test_suites import BlockStandardTestSuite
 from pydantic import SecretStr, ValidationError
 from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from blocks.safety_checker import SafetyChecker
 from blocks.text_moderator import TextModerator
@@ -142,3 +145,17 @@ def test_the_checker_asks_it_about_what_the_rules_let_pass(
     assert len(httpserver.log) == 1
     plain = SafetyChecker().prompt_identity(requested=True)
     assert checker.prompt_identity(requested=True) != plain
+
+
+def test_an_endless_answer_lets_nothing_pass(httpserver: HTTPServer) -> None:
+    """An answer is read up to a limit of bytes and for as long as the operator said, not longer."""
+
+    def trickle(_: Request) -> Response:
+        return Response(part for part in repeat(b" ", 40) if sleep(0.05) is None)
+
+    httpserver.expect_oneshot_request("/v1/chat/completions").respond_with_data(b" " * 2**21)
+    with pytest.raises(Misconfigured, match="more than 1048576 bytes"):
+        moderator(httpserver).judge("a cat")
+    httpserver.expect_request("/v1/chat/completions").respond_with_handler(trickle)
+    with pytest.raises(Transient, match=r"longer than 0\.3 seconds"):
+        moderator(httpserver, timeout=0.3).judge("a cat")
