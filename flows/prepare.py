@@ -9,6 +9,7 @@ from flows.equipment import Equipment
 from ltxv.plan import Plan, resolve
 from ltxv.refs import EmbeddingRef, MediaRef, Ref
 from ltxv.request import VideoRequest
+from ltxv.safety import Verdict
 from tasks.compress_media import compress_media
 from tasks.encode_prompt import encode_prompt
 from tasks.fetch_lora import fetch_lora
@@ -27,6 +28,8 @@ class Prepared(NamedTuple):
     """Prepared conditioning files, in the order of the plan's items."""
     loras: Sequence[Ref]
     prompt: EmbeddingRef
+    verdicts: Sequence[Verdict]
+    """What was said about each item; nothing if the request goes unchecked."""
 
 
 def prepare(request: VideoRequest, *, seed: int, use: Equipment) -> Prepared:
@@ -68,9 +71,16 @@ def prepare(request: VideoRequest, *, seed: int, use: Equipment) -> Prepared:
             for item, source in zip(plan.items, media, strict=True)
         ]
     )
+    verdicts: Sequence[Verdict] = ()
     if use.safety.applies(requested=requested):
-        screen_media(items, items=plan.items, safety=use.safety, store=use.store)
+        verdicts = screen_media(items, items=plan.items, safety=use.safety, store=use.store)
     prompt = encode_prompt(work=plan.prompt_work, model=use.model, store=use.store)
     return Prepared(
-        request=request, plan=plan, media=media, items=items, loras=loras, prompt=prompt
+        request=request,
+        plan=plan,
+        media=media,
+        items=items,
+        loras=loras,
+        prompt=prompt,
+        verdicts=verdicts,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from blocks.media_store import MediaStore
+from blocks.safety_checker import SafetyChecker
 from flows.equipment import Equipment
 from flows.prepare import Prepared
 from flows.report import report
@@ -10,9 +11,12 @@ from ltxv.media.write import VideoQuality
 from ltxv.provenance import file_name, provenance
 from ltxv.refs import LatentRef, Ref
 from ltxv.result import File, VideoResult
+from tasks.clip import Clip
 from tasks.finish import FinishWork, finish
 from tasks.ledger import Ledger
+from tasks.tell_operator import tell_operator
 from tasks.upload import upload
+from tasks.verdict_page import passed_page
 
 
 def publish(
@@ -54,6 +58,7 @@ def publish(
         stages=stages.table(),
     )
     report(result, plan, sheet=clip.sheet, store=use.store)
+    tell_operator(_safety_page(clip, prepared, use.safety), key="safety")
     return result
 
 
@@ -72,6 +77,15 @@ def _finish_work(prepared: Prepared, *, use: Equipment, quality: VideoQuality) -
         ),
         signer=signer,
     )
+
+
+def _safety_page(clip: Clip, prepared: Prepared, safety: SafetyChecker) -> str:
+    """Say what the safety check said, in this run or in the one whose clip is used again."""
+    media = zip(prepared.plan.items, prepared.verdicts, strict=False)
+    verdicts = {f"{item.compress.kind} {item.loc[1]}": verdict for item, verdict in media}
+    if clip.verdict is not None:
+        verdicts["clip"] = clip.verdict
+    return passed_page(verdicts, refuse_at=safety.refuse_at)
 
 
 def _file(published: Ref, store: MediaStore) -> File:

@@ -6,10 +6,12 @@ from pydantic import Field
 
 from ltxv.frozen import Frozen
 from ltxv.refs import MediaRef, Ref
+from ltxv.safety import Verdict
 
 
 class Clip(Frozen):
-    """The mp4 and a picture of it."""
+    """The mp4, a picture of it, and what was said about its frames."""
 
     video: MediaRef
     sheet: Ref = Field(description="Contact sheet, JPEG.")
+    verdict: Verdict | None = Field(description="None if the frames were not judged.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 from blocks.content_credentials import ContentCredentials
 from blocks.ltx_model import LTXModel
@@ -15,7 +14,8 @@ from ltxv.media.binaries import ffmpeg_version
 from ltxv.media.sheet import contact_sheet
 from ltxv.media.write import VideoQuality
 from ltxv.provenance import Provenance
-from ltxv.refs import LatentRef, MediaRef
+from ltxv.refs import LatentRef, MediaRef, Ref
+from ltxv.safety import Verdict
 from tasks.clip import Clip
 from tasks.decode import decode
 from tasks.reverse import reverse
@@ -45,6 +45,7 @@ class FinishWork(Frozen):
     "screen_frames",
     "write_video",
     key=["work", "latents"],
+    version=2,
     also=ffmpeg_version,
     timeout=timedelta(hours=2),
 )
@@ -91,20 +92,21 @@ def finish(
             quality=work.quality,
             provenance=work.provenance,
         )
-        if judged is not None:
-            judged.result()
+        verdict = None if judged is None else judged.result()
         if work.signer is not None:
             signed = folder / "signed.mp4"
             credentials.seal(file, signed, claims=work.provenance.claims)
             file = signed
-        return _kept(file, frames, frame_rate=work.frame_rate, store=store)
+        video = store.put(file, folder="clips", suffix=".mp4")
+    return _clip(video, frames, verdict, frame_rate=work.frame_rate, store=store)
 
 
-def _kept(file: Path, frames: Frames, *, frame_rate: int, store: MediaStore) -> Clip:
-    """Put the file and a contact sheet of it into the store."""
-    video = store.put(file, folder="clips", suffix=".mp4")
-    sheet = contact_sheet(frames, frame_rate=frame_rate)
+def _clip(
+    video: Ref, frames: Frames, verdict: Verdict | None, *, frame_rate: int, store: MediaStore
+) -> Clip:
+    """Describe the file, and keep a contact sheet of it."""
     count, height, width, _ = frames.shape
+    sheet = contact_sheet(frames, frame_rate=frame_rate)
     return Clip(
         video=MediaRef(
             **video.model_dump(),
@@ -116,4 +118,5 @@ def _kept(file: Path, frames: Frames, *, frame_rate: int, store: MediaStore) -> 
             frame_rate=frame_rate,
         ),
         sheet=store.put(sheet, folder="sheets", suffix=".jpg"),
+        verdict=verdict,
     )

