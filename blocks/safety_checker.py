@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import ClassVar, get_args
+from typing import ClassVar, Self, get_args
 
 from prefect.blocks.core import Block
-from pydantic import Field, HttpUrl
+from pydantic import Field, HttpUrl, model_validator
 
 from blocks.text_moderator import TextModerator
 from ltxv.engine import Frames
 from ltxv.frozen import digest_of
+from ltxv.image_classifier import UNSAFE_LABELS, TransformersClassifier
+from ltxv.judge_weights import JudgeWeights
 from ltxv.prompt_rules import Category, PromptVerdict, breached, rules_identity
-from ltxv.safety import REFUSE_AT, OpenNSFW, Verdict, screen
+from ltxv.safety import REFUSE_AT, FrameClassifier, OpenNSFW, Verdict, screen
+
+EMBEDDED = "embedded"
 
 
 class SafetyChecker(Block):
@@ -21,7 +25,11 @@ class SafetyChecker(Block):
     Attributes:
         refuse_at: Score from which a frame refuses its clip.
         allow_disabling: Whether requests may ask not to be checked.
-        threads: CPU threads of the classifier.
+        threads: CPU threads of the embedded classifier.
+        classifier: What judges frames.
+        classifier_revision: Commit of a classifier on the Hub.
+        unsafe_labels: Which of its labels are unsafe.
+        device: Where it runs.
         prompt_categories: What prompts are refused for.
         moderator: A model that judges the prompts that the rules let pass.
 
@@ -58,7 +66,30 @@ class SafetyChecker(Block):
         "the hosted endpoint. Switch off where strangers send requests.",
     )
     threads: int = Field(
-        default=2, ge=1, description="CPU threads of the classifier; a frame takes 25 ms on one."
+        default=2,
+        ge=1,
+        description="CPU threads of the embedded classifier; a frame takes 25 ms on one.",
+    )
+    classifier: str = Field(
+        default=EMBEDDED,
+        description="`embedded`, or an image classifier of the transformers library: the absolute "
+        "path of a folder, or a repository of the Hub such as `Falconsai/nsfw_image_detection`.",
+    )
+    classifier_revision: str | None = Field(
+        default=None,
+        title="Classifier revision",
+        description="Commit of the classifier's repository, 40 digits; a folder has none.",
+    )
+    unsafe_labels: tuple[str, ...] = Field(
+        default=UNSAFE_LABELS,
+        min_length=1,
+        title="Unsafe labels",
+        description="Labels of the classifier whose probabilities together are a frame's score.",
+    )
+    device: str = Field(
+        default="cpu",
+        description="Where such a classifier runs: cpu, cuda, cuda:N or auto. The embedded one "
+        "stays on the CPU.",
     )
     prompt_categories: tuple[Category, ...] = Field(
         default=get_args(Category),
@@ -69,6 +100,14 @@ class SafetyChecker(Block):
     moderator: TextModerator | None = Field(
         default=None, description="A model that judges the prompts that the rules let pass."
     )
+
+    @model_validator(mode="after")
+    def _check_classifier(self) -> Self:
+        if self.classifier != EMBEDDED:
+            JudgeWeights(self.classifier, self.classifier_revision)
+        elif self.classifier_revision is not None:
+            raise ValueError("the embedded classifier has no revision; leave it out")
+        return self
 
     @property
     def identity(self) -> str:
@@ -124,11 +163,22 @@ class SafetyChecker(Block):
         return screen(frames, classifier=self._classifier, refuse_at=self.refuse_at)
 
     @property
-    def _classifier(self) -> OpenNSFW:
-        return _embedded(threads=self.threads)
+    def _classifier(self) -> FrameClassifier:
+        if self.classifier == EMBEDDED:
+            return _embedded(threads=self.threads)
+        chosen = TransformersClassifier(
+            JudgeWeights(self.classifier, self.classifier_revision),
+            unsafe_labels=self.unsafe_labels,
+            device=self.device,
+        )
+        return _loaded.setdefault(f"{self.device} {chosen.identity}", chosen)
+
+
+_loaded: dict[str, TransformersClassifier] = {}
+"""The process's own classifiers, whose weights load once."""
 
 
 @cache
 def _embedded(*, threads: int) -> OpenNSFW:
-    """Return the process's own embedded classifier, whose weights load once."""
+    """Return the process's own embedded classifier."""
     return OpenNSFW(threads=threads)

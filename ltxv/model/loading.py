@@ -22,6 +22,7 @@ from transformers.utils import logging as transformers_logging
 
 from ltxv.checkpoints import Checkpoint, Component, Source
 from ltxv.errors import LTXError, Misconfigured
+from ltxv.model.holes import refuse_holes
 
 _SCHEDULE = {"use_dynamic_shifting": False, "shift": 1.0, "shift_terminal": None}
 """What a checkpoint's scheduler must say for the linear-quadratic table to be its own."""
@@ -55,7 +56,7 @@ def load_component(
             use_safetensors=True,
             output_loading_info=True,
         )
-        _refuse_holes(info)
+        refuse_holes(info)
     return _still(model)
 
 
@@ -154,17 +155,6 @@ def _check_header(file: Path) -> None:
             return
     except SafetensorError as fault:
         raise Misconfigured(f"{file} is damaged: {fault}; download it again") from fault
-
-
-def _refuse_holes(info: dict[str, Any]) -> None:
-    """Refuse weights with holes: the loaders fill them with random numbers and a log line."""
-    for problem in ("missing_keys", "mismatched_keys", "error_msgs"):
-        found = sorted(str(entry) for entry in info.get(problem, ()))
-        if found:
-            raise Misconfigured(
-                f"its weights have {len(found)} {problem.replace('_', ' ')}, first {found[0]}; "
-                "the file belongs to another model or is incomplete"
-            )
 
 
 @contextmanager

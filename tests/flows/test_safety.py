@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from blocks.safety_checker import SafetyChecker
 from ltxv.errors import Misconfigured, Refused
 from ltxv.safety import OpenNSFW
 from tests.flows.conftest import SAMPLES, House
+from tests.tiny_judges import write_classifier
 
 
 def photo() -> str:
@@ -129,3 +131,21 @@ def test_a_run_that_goes_unchecked_says_so(house: House) -> None:
     """The operator's page does not claim a verdict that nobody gave."""
     house.make(enable_safety_checker=False)
     assert pages_of_the_last_run()["safety"].startswith("# Not checked")
+
+
+def test_a_classifier_of_the_operators_own_judges_media_and_clips(
+    house: House, tmp_path: Path
+) -> None:
+    """One that lets all pass is followed by one that refuses: nothing kept lets a medium pass."""
+    media = {"images": [{"image_url": photo()}]}
+    for leaning in ((20, 0), (0, 20)):
+        folder = write_classifier(tmp_path / str(leaning[0]), leaning=leaning)
+        SafetyChecker(classifier=folder).save(house.safety, overwrite=True)
+        if leaning[0]:
+            house.make(**media)
+            assert "| clip | 9 | 0.000 |" in pages_of_the_last_run()["safety"]
+        else:
+            with pytest.raises(Refused, match="image was refused"):
+                house.make(**media)
+            with pytest.raises(Refused, match="video was refused"):
+                house.make()
