@@ -6,16 +6,13 @@ from prefect import flow
 
 from blocks.saved import DEFAULT
 from flows.equipment import equipment
-from flows.passes import draft, refine
+from flows.make import make_video
 from flows.plain_errors import log_errors_plainly
-from flows.prepare import prepare
-from flows.publish import publish
 from flows.seed import seed_of_this_run
 from ltxv.media.write import VideoQuality
 from ltxv.request import VideoRequest
 from ltxv.result import VideoResult
 from ltxv.unsupported import refuse_unsupported
-from tasks.ledger import new_ledger
 
 
 @flow(name="generate-video", flow_run_name="{request.prompt:.60}")
@@ -48,7 +45,4 @@ def generate_video(  # noqa: PLR0917 - the fields of the run form
     log_errors_plainly()
     refuse_unsupported(request)
     use = equipment(model=model, store=store, safety=safety, credentials=credentials)
-    with new_ledger() as stages:
-        prepared = prepare(request, seed=seed_of_this_run(), use=use)
-        latents = refine(draft(prepared, use=use), prepared, use=use)
-        return publish(latents, prepared, use=use, quality=quality, stages=stages)
+    return make_video(request, seed=seed_of_this_run(), use=use, quality=quality)

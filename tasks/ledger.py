@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol, get_args
 
+from prefect.runtime import flow_run
+
 from ltxv.result import StageName, StageRecord, StageState
 
 STAGES: tuple[StageName, ...] = get_args(StageName)
@@ -15,6 +17,9 @@ STAGES: tuple[StageName, ...] = get_args(StageName)
 
 class Watcher(Protocol):
     """Someone who wants to see a run go on, such as a terminal."""
+
+    def running(self, flow_run: str) -> None:
+        """Hear the id of the flow run whose stages follow."""
 
     def started(self, stage: StageName) -> None:
         """Hear that a stage was called; it may turn out to be cached."""
@@ -56,6 +61,9 @@ _WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 def new_ledger() -> Iterator[Ledger]:
     """Open the ledger of a run; stages called inside write to it."""
     ledger = Ledger(watcher=_WATCHER.get())
+    run = flow_run.get_id()
+    if ledger.watcher is not None and run is not None:
+        ledger.watcher.running(run)
     token = _LEDGER.set(ledger)
     try:
         yield ledger

@@ -14,6 +14,7 @@ from deployments.cli.doctor import doctor
 from deployments.cli.generate import generate
 from deployments.cli.inspect_clip import inspect_clip
 from deployments.cli.plan import plan
+from deployments.cli.resume import resume
 from ltxv import __version__
 from ltxv.errors import LTXError, Refused
 
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.command()(generate)
 app.command()(plan)
+app.command()(resume)
 app.command("inspect")(inspect_clip)
 app.command()(demo)
 app.command()(doctor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
+from deployments.flow_runs import sign_in
 from ltxv.result import StageName, StageRecord
 
 
@@ -15,6 +16,16 @@ class Terminal:
         self._out = out
         self._in_place = out.isatty()
         self._open = False
+        self.flow_run: str | None = None
+        """Id of the run that was shown last."""
+
+    def running(self, flow_run: str) -> None:
+        """Show the run's id, once, and write down at the server that it runs here."""
+        if flow_run == self.flow_run:
+            return
+        self.flow_run = flow_run
+        self.say(f"Flow run {flow_run}")
+        sign_in(flow_run)
 
     def say(self, line: str) -> None:
         """Write a line of its own."""

@@ -19,6 +19,9 @@ class Notes:
     def __init__(self) -> None:
         self.heard: list[tuple[str, ...]] = []
 
+    def running(self, flow_run: str) -> None:
+        self.heard.append(("running", flow_run))
+
     def started(self, stage: StageName) -> None:
         self.heard.append(("started", stage))
 

@@ -1,0 +1,166 @@
+"""Flow runs by their ids, and going on with those whose process is gone."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import psutil
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
+from prefect.flow_engine import run_flow
+from prefect.flows import Flow, load_flow_from_entrypoint
+from prefect.states import AwaitingRetry, Crashed
+
+from ltxv.errors import Refused
+
+ENTRYPOINTS: Mapping[str, str] = {"generate-video": "flows.generate.generate_video"}
+"""Flows that a command goes on with, by the names their runs have at the server."""
+
+_SEARCHED = 200
+_SHORTEST = 4
+
+
+def find_run(named: str) -> FlowRun:
+    """Return the flow run with this id, or the recent one whose id starts so.
+
+    Raises:
+        Refused: There is none, or there are several.
+    """
+    with get_client(sync_client=True) as client:
+        try:
+            return client.read_flow_run(UUID(named))
+        except ValueError:
+            found = _starting_with(named, client)
+        except ObjectNotFound:
+            found = []
+    if len(found) == 1:
+        return found[0]
+    said = (
+        f"the ids of {len(found)} runs start with it; give more of the id"
+        if found
+        else "there is no such flow run; `ltx resume` lists those that can be gone on with"
+    )
+    raise _refused(named, said)
+
+
+def unfinished_runs() -> list[FlowRun]:
+    """Return the recent runs of our flows that ended without a result, newest first."""
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=_SEARCHED)
+        names = {run.flow_id: client.read_flow(run.flow_id).name for run in runs}
+    return [run for run in runs if names[run.flow_id] in ENTRYPOINTS and _obstacle(run) is None]
+
+
+def sign_in(flow_run: str) -> None:
+    """Write this process down as the one that runs ``flow_run``, as Prefect's workers do."""
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(UUID(flow_run), infrastructure_pid=_address(os.getpid()))
+
+
+def continue_run(run: FlowRun) -> Any:
+    """Run a flow run that was left behind to its end in this process, under the same id.
+
+    Its stages are those of the first time: what was finished is in the store.
+
+    Returns:
+        What the flow returns.
+
+    Raises:
+        Refused: It is finished, cancelled, still running, or no flow of ours.
+        LTXError: As the flow says.
+    """
+    refuse_if_over(run)
+    with get_client(sync_client=True) as client:
+        name = client.read_flow(run.flow_id).name
+        if name not in ENTRYPOINTS:
+            raise _refused(run.id, f"it is a run of {name}, which is no flow of LTX Flows")
+        _end_tasks(run, client)
+        client.set_flow_run_state(run.id, AwaitingRetry(message="ltx resume"), force=True)
+        again = client.read_flow_run(run.id)
+    flow: Flow[..., Any] = load_flow_from_entrypoint(ENTRYPOINTS[name], use_placeholder_flow=False)
+    return run_flow(flow, flow_run=again)
+
+
+def refuse_if_over(run: FlowRun) -> None:
+    """Refuse a run that cannot be gone on with.
+
+    Raises:
+        Refused: With the reason.
+    """
+    reason = _obstacle(run)
+    if reason is not None:
+        raise _refused(run.id, reason)
+
+
+def _obstacle(run: FlowRun) -> str | None:
+    """Say why a run cannot be gone on with; None if it can."""
+    state = run.state
+    if state is None or state.is_failed() or state.is_crashed():
+        return None
+    if state.is_completed():
+        return "it is finished; its result is at its page in the Prefect UI"
+    if state.is_cancelled() or state.is_cancelling():
+        return "it was cancelled; start it again as a new one"
+    if state.is_paused():
+        return "it waits for a choice; give it with `ltx refine`"
+    if state.is_scheduled() and run.deployment_id is not None:
+        return "it waits for a worker; start one, or look at its work pool"
+    return _still_runs(run)
+
+
+def _still_runs(run: FlowRun) -> str | None:
+    """Say where a run that was never ended may still be going on; None if its process is gone."""
+    host, _, pid = (run.infrastructure_pid or "").rpartition(":")
+    if not pid.isdecimal():
+        return None
+    if host != socket.gethostname():
+        return f"it runs in process {pid} of {host}, as far as the server knows; resume it there"
+    try:
+        began = psutil.Process(int(pid)).create_time()
+    except psutil.NoSuchProcess:
+        return None
+    if run.start_time is not None and began > run.start_time.timestamp():
+        return None  # the number was given to another process since
+    return f"process {pid} still runs it; wait for it, or stop it first"
+
+
+def _end_tasks(run: FlowRun, client: SyncPrefectClient) -> None:
+    """Mark the tasks that ended with their process: nothing else ever would."""
+    left = client.read_task_runs(
+        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])),
+        task_run_filter=TaskRunFilter(
+            state=TaskRunFilterState(
+                type=TaskRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING])
+            )
+        ),
+    )
+    for task in left:
+        client.set_task_run_state(task.id, Crashed(message="its process is gone"), force=True)
+
+
+def _starting_with(named: str, client: SyncPrefectClient) -> list[FlowRun]:
+    if len(named) < _SHORTEST:
+        return []
+    recent = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=_SEARCHED)
+    return [run for run in recent if str(run.id).startswith(named.lower())]
+
+
+def _address(pid: int) -> str:
+    return f"{socket.gethostname()}:{pid}"
+
+
+def _refused(run: UUID | str, said: str) -> Refused:
+    return Refused.because((f"run {run}",), said, type="value_error", input=str(run))

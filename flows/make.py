@@ -1,0 +1,34 @@
+"""All stages of one video, in order."""
+
+from __future__ import annotations
+
+from flows.equipment import Equipment
+from flows.passes import draft, refine
+from flows.prepare import prepare
+from flows.publish import publish
+from ltxv.media.write import VideoQuality
+from ltxv.request import VideoRequest
+from ltxv.result import VideoResult
+from tasks.ledger import new_ledger
+
+
+def make_video(
+    request: VideoRequest, *, seed: int, use: Equipment, quality: VideoQuality
+) -> VideoResult:
+    """Make a video inside a flow run; what an earlier run made of it is used again.
+
+    Args:
+        request: What to generate.
+        seed: Used if the request names none.
+        use: The blocks of the run.
+        quality: How much detail the mp4 keeps.
+
+    Raises:
+        Refused: The request, a medium or the finished clip is not acceptable.
+        Transient: A network, server or store still failed at the last try.
+        Misconfigured: Weights, memory, a disk or a block needs its operator.
+    """
+    with new_ledger() as stages:
+        prepared = prepare(request, seed=seed, use=use)
+        latents = refine(draft(prepared, use=use), prepared, use=use)
+        return publish(latents, prepared, use=use, quality=quality, stages=stages)
