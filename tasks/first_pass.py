@@ -15,7 +15,7 @@ from tasks.progress import pass_progress
 from tasks.stage import stage
 
 
-@stage("first_pass", key=["work", "prompt", "items"], timeout=timedelta(hours=2), tags=["gpu"])
+@stage("first_pass", key=["work", "prompt", "items"], timeout=timedelta(hours=2))
 def first_pass(
     *,
     work: FirstPassWork,

@@ -19,7 +19,6 @@ from tasks.stage import stage
     "second_pass",
     key=["work", "latents", "prompt", "items"],
     timeout=timedelta(hours=4),
-    tags=["gpu"],
 )
 def second_pass(
     *,

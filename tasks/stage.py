@@ -176,9 +176,12 @@ def stage(
     also: Callable[[], str] | None = None,
     keep: timedelta | None = None,
     timeout: timedelta | None = None,
-    tags: Sequence[str] = (),
 ) -> Callable[[Callable[P, R]], Stage[P, R]]:
     """Make a cached stage of a function that takes ``store`` and returns a small frozen value.
+
+    It has no Prefect tags: a task with tags asks the server for concurrency slots before it runs,
+    over a connection that an idle one has lost after 5 seconds, and the client waits 2 seconds
+    before it tries again. That was most of a run's overhead. An engine takes one job at a time.
 
     Args:
         names: The stage's name; several if it stands for stages that run inside it.
@@ -187,8 +190,6 @@ def stage(
         also: What decides the outcome besides.
         keep: How long its outcome is used again; for ever if left out.
         timeout: When a run of it is given up.
-        tags: Prefect tags, for concurrency limits and the UI. Each set of them costs a run a
-            call to the server, so only what a limit may be set for has one.
     """
 
     def make(function: Callable[P, R]) -> Stage[P, R]:
@@ -196,7 +197,6 @@ def stage(
         made = Task(
             function,
             name=name,
-            tags=tags,
             version=str(version),
             cache_policy=StageKey(stage=name, version=version, inputs=tuple(key), also=also),
             cache_expiration=keep,
