@@ -14,16 +14,15 @@ from tasks.stage import stage
 from tasks.tell_operator import tell_operator
 
 
-@stage("screen_prompt", key=["text", "judge"], timeout=timedelta(minutes=5))
 def screen_prompt(
     *,
     text: str,
-    judge: str,  # noqa: ARG001 - part of the key
+    judge: str,
     requested: bool,
     safety: SafetyChecker,
-    store: MediaStore,  # noqa: ARG001 - where the verdict is kept
+    store: MediaStore,
 ) -> PromptVerdict:
-    """Let a text pass if nothing is wrong with it; what passed once is not judged again.
+    """Let a text pass if nothing is wrong with it.
 
     Args:
         text: The prompt.
@@ -36,7 +35,7 @@ def screen_prompt(
         Refused: ``content_policy_violation``.
         Misconfigured: It could not be judged, so it does not pass either.
     """
-    verdict = safety.screen_prompt(text, requested=requested)
+    verdict = judge_prompt(text=text, judge=judge, requested=requested, safety=safety, store=store)
     if verdict.refused:
         # Not for the caller, who could use it to feel for the rules.
         named = ", ".join(verdict.categories)
@@ -51,3 +50,27 @@ def screen_prompt(
             type="content_policy_violation",
         )
     return verdict
+
+
+@stage("screen_prompt", key=["text", "judge"], timeout=timedelta(minutes=5))
+def judge_prompt(
+    *,
+    text: str,
+    judge: str,  # noqa: ARG001 - part of the key
+    requested: bool,
+    safety: SafetyChecker,
+    store: MediaStore,  # noqa: ARG001 - where the verdict is kept
+) -> PromptVerdict:
+    """Judge a text; what was judged once, whatever was said, is not judged again.
+
+    Args:
+        text: The prompt.
+        judge: Identity of what judges it.
+        requested: The request's ``enable_safety_checker``.
+        safety: Who judges it.
+        store: Where the verdict is kept.
+
+    Raises:
+        Misconfigured: It could not be judged.
+    """
+    return safety.screen_prompt(text, requested=requested)

@@ -11,8 +11,10 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
 from prefect.client.schemas.sorting import FlowRunSort
+from pytest_httpserver import HTTPServer
 
 from blocks.safety_checker import SafetyChecker
+from blocks.text_moderator import TextModerator
 from ltxv.errors import Misconfigured, Refused
 from ltxv.safety import OpenNSFW
 from tests.flows.conftest import SAMPLES, House
@@ -58,6 +60,22 @@ def test_a_prompt_is_refused_before_media_are_fetched(
     assert category not in json.dumps(line)
     assert category in str(pages_of_the_last_run()["prompt-refused"])
     assert house.outputs == set()
+
+
+def test_a_refused_prompt_is_not_judged_again(house: House, httpserver: HTTPServer) -> None:
+    """The moderator is asked once; the second run is refused by the verdict that was kept."""
+    answer = "Safety: Unsafe\nCategories: Violent"
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(
+        {"choices": [{"message": {"content": answer}}]}
+    )
+    guard = TextModerator(base_url=httpserver.url_for("/v1"))
+    guard.save(house.safety)
+    SafetyChecker(moderator=guard).save(house.safety, overwrite=True)
+    for _ in range(2):
+        with pytest.raises(Refused, match="prompt was refused"):
+            house.make()
+        assert "Violent" in str(pages_of_the_last_run()["prompt-refused"])
+    assert len(httpserver.log) == 1
 
 
 def test_a_refused_clip_is_explained_to_the_operator_alone(new_house: Any) -> None:
