@@ -4,9 +4,17 @@ Prefect imports this package through its entry point to learn of them, so it mus
 """
 
 from blocks.content_credentials import ContentCredentials
+from blocks.local_moderator import LocalModerator
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from blocks.safety_checker import SafetyChecker
 from blocks.text_moderator import TextModerator
 
-__all__ = ["ContentCredentials", "LTXModel", "MediaStore", "SafetyChecker", "TextModerator"]
+__all__ = [
+    "ContentCredentials",
+    "LTXModel",
+    "LocalModerator",
+    "MediaStore",
+    "SafetyChecker",
+    "TextModerator",
+]

@@ -8,6 +8,7 @@ from typing import ClassVar, Self, get_args
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, model_validator
 
+from blocks.local_moderator import LocalModerator
 from blocks.text_moderator import TextModerator
 from ltxv.engine import Frames
 from ltxv.frozen import digest_of
@@ -97,8 +98,10 @@ class SafetyChecker(Block):
         description="What a prompt is refused for, by whole English words. Sexual content with "
         "minors is refused whatever is chosen here, and whatever a request asks for.",
     )
-    moderator: TextModerator | None = Field(
-        default=None, description="A model that judges the prompts that the rules let pass."
+    moderator: TextModerator | LocalModerator | None = Field(
+        default=None,
+        description="A model that judges the prompts that the rules let pass, behind an endpoint "
+        "or in the run's own process.",
     )
 
     @model_validator(mode="after")
@@ -148,7 +151,7 @@ class SafetyChecker(Block):
             return PromptVerdict(refused=bool(found), categories=found, by="rules")
         return asked.judge(text)
 
-    def _moderator(self, *, requested: bool) -> TextModerator | None:
+    def _moderator(self, *, requested: bool) -> TextModerator | LocalModerator | None:
         return self.moderator if self.applies(requested=requested) else None
 
     def _categories(self, *, requested: bool) -> tuple[Category, ...]:

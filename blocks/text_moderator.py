@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar
 
 from prefect.blocks.core import Block
@@ -10,15 +9,8 @@ from pydantic import Field, HttpUrl, SecretStr, field_validator
 
 from blocks.chat_endpoint import BASE_URL, ChatEndpoint, fits_a_header
 from ltxv.frozen import digest_of
+from ltxv.moderation import ANSWER_TOKENS, VERSION, NoVerdict, question, read_answer
 from ltxv.prompt_rules import PromptVerdict
-
-_ANSWER = re.compile(
-    r"Safety: (?P<safety>Safe|Controversial|Unsafe)\s*\n"
-    r"Categories: (?P<categories>[A-Za-z][A-Za-z &/,-]{0,200})"
-)
-"""What Qwen3Guard-Gen answers, as its model card says."""
-
-_ANSWER_TOKENS = 64
 
 
 class TextModerator(Block):
@@ -71,7 +63,7 @@ class TextModerator(Block):
     @property
     def identity(self) -> str:
         """Digest of all that decides a verdict, for cache keys; the API key is no part of it."""
-        return digest_of([self.base_url, self.model, self.refuse_controversial])
+        return digest_of([VERSION, self.base_url, self.model, self.refuse_controversial])
 
     def judge(self, text: str) -> PromptVerdict:
         """Ask the model about a text.
@@ -82,17 +74,16 @@ class TextModerator(Block):
         """
         endpoint = self._endpoint
         said = endpoint.ask(
-            [{"role": "user", "content": text}], temperature=0, max_tokens=_ANSWER_TOKENS
+            [{"role": "user", "content": question(text)}],
+            temperature=0,
+            max_tokens=ANSWER_TOKENS,
         )
-        answer = _ANSWER.fullmatch(said.text.strip())
-        if answer is None:
-            raise endpoint.unusable("answered in another form than Qwen3Guard's")
-        named = tuple(part.strip() for part in answer["categories"].split(","))
-        if (answer["safety"] == "Safe") != (named == ("None",)):
-            raise endpoint.unusable("contradicts itself")
-        bad = ("Unsafe", "Controversial") if self.refuse_controversial else ("Unsafe",)
-        refused = answer["safety"] in bad
-        return PromptVerdict(refused=refused, categories=named if refused else (), by=self.model)
+        try:
+            return read_answer(
+                said.text, refuse_controversial=self.refuse_controversial, by=self.model
+            )
+        except NoVerdict as error:
+            raise endpoint.unusable(str(error)) from error
 
     @property
     def _endpoint(self) -> ChatEndpoint:

@@ -48,9 +48,15 @@ def test_blocks_are_registered_through_the_entry_point() -> None:
         "load_prefect_collections()\n"
         "print(' '.join(get_registry_for_type(Block)))"
     )
-    assert {"ltx-model", "ltx-media-store", "ltx-safety-checker", "ltx-content-credentials"} <= set(
-        slugs.split()
+    kinds = (
+        "model",
+        "media-store",
+        "safety-checker",
+        "content-credentials",
+        "text-moderator",
+        "local-moderator",
     )
+    assert {f"ltx-{kind}" for kind in kinds} <= set(slugs.split())
 
 
 def test_the_run_form_describes_the_request() -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessorPil
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from transformers import (
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    ViTConfig,
+    ViTForImageClassification,
+    ViTImageProcessorPil,
+)
 
 LABELS = ("normal", "nsfw")
 SIDE = 32
@@ -48,4 +58,60 @@ def write_classifier(
         model.classifier.bias.copy_(torch.tensor(leaning, dtype=torch.float32))
     model.save_pretrained(folder)
     ViTImageProcessorPil(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
+    return str(folder)
+
+
+def write_moderator(
+    folder: Path, says: Mapping[str, str], *, otherwise: str, longest: int = 512
+) -> str:
+    """Write a Qwen3 model that answers by the last word it is asked about.
+
+    Whole answers are tokens of its vocabulary, and its layers are empty: the embedding of a word
+    points at the answer to it, that of an answer at the end.
+
+    Args:
+        folder: Where to.
+        says: Its answer to each word.
+        otherwise: Its answer to all others.
+        longest: How many tokens it can read.
+
+    Returns:
+        The folder's path.
+    """
+    answers = list(dict.fromkeys([otherwise, *says.values()]))
+    words = dict.fromkeys(["<end>", "<other>", *says, *answers])
+    vocabulary = {word: number for number, word in enumerate(words)}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<other>"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<end>", pad_token="<end>", unk_token="<other>"
+    )
+    wrapped.chat_template = "{{ messages[0]['content'] }}"
+    wrapped.save_pretrained(folder)
+    config = Qwen3Config(
+        vocab_size=len(vocabulary),
+        hidden_size=len(vocabulary) * 2,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        head_dim=8,
+        max_position_embeddings=longest,
+        tie_word_embeddings=False,
+        eos_token_id=vocabulary["<end>"],
+        pad_token_id=vocabulary["<end>"],
+        bos_token_id=None,
+    )
+    model = Qwen3ForCausalLM(config)
+    follows = {word: vocabulary[says.get(word, otherwise)] for word in vocabulary}
+    follows |= dict.fromkeys(answers, vocabulary["<end>"])
+    with torch.no_grad():
+        model.model.layers[0].self_attn.o_proj.weight.zero_()
+        model.model.layers[0].mlp.down_proj.weight.zero_()
+        model.model.embed_tokens.weight.zero_()
+        model.lm_head.weight.zero_()
+        for word, token in vocabulary.items():
+            model.model.embed_tokens.weight[token, follows[word]] = 1
+            model.lm_head.weight[token, token] = 1
+    model.save_pretrained(folder)
     return str(folder)
