@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +13,13 @@ from typing import Any
 import ffmpeg
 
 from ltxv.errors import Loc, Misconfigured, Refused
-from ltxv.media.binaries import ffprobe_binary
 from ltxv.media.content import Content, reading, unreadable
 from ltxv.media.ffmpeg_run import FfmpegFailed, run_ffmpeg
+from ltxv.media.header import SECONDS, Unreadable, read_header
 from ltxv.media.limits import MediaLimits, check_size
 from ltxv.media.listing import Listing, fraction
 from ltxv.media.wholeness import is_cut_short
 
-_HEADER_SECONDS = 60.0
 _DECODER_THREADS = 2
 _QUARTER = 90
 _FIELDS = "stream=width,height,avg_frame_rate,duration:stream_side_data=rotation:format=duration"
@@ -94,32 +91,12 @@ def read_facts(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -
 
 def _header(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> dict[str, Any]:
     options = reading(content, max_pixels=limits.max_clip_pixels)
-    # V leaves out cover art, which would be the first picture of some clips. ffmpeg-python has a
-    # probe() of its own, which waits for ever.
-    command = [
-        ffprobe_binary(),
-        *("-v", "error", "-of", "json", "-select_streams", "V:0", "-show_entries", _FIELDS),
-        *(part for name, value in options.items() for part in (f"-{name}", str(value))),
-        *("-i", f"file:{path.absolute()}"),
-    ]
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=_HEADER_SECONDS,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _too_slow(loc, _HEADER_SECONDS) from error
-    except OSError as error:
-        raise Misconfigured(
-            f"{command[0]} does not run: {error.strerror}; install another ffprobe"
-        ) from error
-    if done.returncode:
-        raise _failure(done.stderr.decode(errors="replace"), limits, loc)
-    header: dict[str, Any] = json.loads(done.stdout)
-    return header
+        return read_header(path, show=_FIELDS, reading=options)
+    except Unreadable as error:
+        if error.timed_out:
+            raise _too_slow(loc, SECONDS) from error
+        raise _failure(error.said, limits, loc) from error
 
 
 def _decode(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> str:

@@ -12,6 +12,7 @@ import ffmpeg
 
 from ltxv.errors import Misconfigured
 from ltxv.media.binaries import ffmpeg_binary
+from ltxv.media.confine import confine
 
 _SAID_BYTES = 2000
 _SAID_LINES = 4
@@ -75,7 +76,7 @@ def run_ffmpeg(
 
 def _started(command: list[str], *, fed: bool, said: IO[bytes]) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -85,6 +86,8 @@ def _started(command: list[str], *, fed: bool, said: IO[bytes]) -> subprocess.Po
         raise Misconfigured(
             f"{command[0]} does not run: {error.strerror}; install another ffmpeg"
         ) from error
+    confine(process)
+    return process
 
 
 def _end(process: subprocess.Popen[bytes], timed_out: Event) -> None:

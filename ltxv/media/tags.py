@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 
-from ltxv.errors import Misconfigured
-from ltxv.media.binaries import ffprobe_binary
+from ltxv.media.header import Unreadable, read_header
 
-_SECONDS = 60.0
+_OWN_BYTES = {"f": "mov", "protocol_whitelist": "file"}
 
 
 def read_comment(path: Path) -> str | None:
@@ -18,28 +15,9 @@ def read_comment(path: Path) -> str | None:
     Raises:
         Misconfigured: There is no ffprobe that runs.
     """
-    command = [
-        ffprobe_binary(),
-        *("-v", "error", "-of", "json", "-show_entries", "format_tags=comment"),
-        *("-f", "mov", "-protocol_whitelist", "file"),
-        *("-i", f"file:{path.absolute()}"),
-    ]
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=_SECONDS,
-        )
-        said = json.loads(done.stdout)
-    except subprocess.TimeoutExpired:
-        return None
-    except OSError as error:
-        raise Misconfigured(
-            f"{command[0]} does not run: {error.strerror}; install another ffprobe"
-        ) from error
-    except ValueError:
+        said = read_header(path, show="format_tags=comment", reading=_OWN_BYTES)
+    except Unreadable:
         return None
     comment = said.get("format", {}).get("tags", {}).get("comment")
     return comment if isinstance(comment, str) else None
