@@ -62,7 +62,7 @@ class VideoConditioning(EndpointObject):
         title="Video URL", description="http(s) URL, data URI or store URL of the clip."
     )
     conditioning_type: Literal["rgb", "depth", "pose", "canny"] = Field(
-        default="rgb", description="What the clip shows. Only rgb is supported so far."
+        default="rgb", description="What the clip shows. Only rgb is supported."
     )
     preprocess: bool = Field(
         default=False,

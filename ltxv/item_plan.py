@@ -40,6 +40,10 @@ class Medium(Protocol):
     def frame_rate(self) -> float:
         """Frames per second; 0 for a picture."""
 
+    @property
+    def held(self) -> bool:
+        """Whether the clip has to be brought to that rate first, since its frames are uneven."""
+
 
 class ItemPlan(Frozen):
     """One conditioning item: how its file is prepared and where it acts."""
@@ -99,6 +103,7 @@ def _clip(
             crf=request.constant_rate_factor,
             take=take,
             reverse=video.reverse_video,
+            even=media.held,
             source_frame_rate=media.frame_rate,
             frame_rate=frame_rate,
             frames=frames,

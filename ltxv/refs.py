@@ -29,6 +29,11 @@ class MediaRef(Ref):
     height: int = Field(description="Displayed height in pixels, rotation applied.")
     frames: int = Field(description="Number of frames; 1 for an image.")
     frame_rate: float = Field(description="Frames per second; 0 for an image.")
+    held: bool = Field(
+        default=False,
+        description="Whether its frames last unequally long; frames and rate are then those of "
+        "the steady clip that shows each for its time.",
+    )
 
 
 class EmbeddingRef(Ref):

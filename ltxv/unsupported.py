@@ -5,6 +5,11 @@ from __future__ import annotations
 from ltxv.errors import Refused, Violation
 from ltxv.request import VideoRequest
 
+_NO_GUIDE = (
+    "conditioning by {} is not supported: it needs Lightricks' IC-LoRA for it and a second clip of "
+    "latents that guides every step, which the two passes do not have; send rgb"
+)
+
 
 def refuse_unsupported(request: VideoRequest) -> None:
     """Refuse, by name, what the schema has and this version cannot do.
@@ -32,7 +37,7 @@ def refuse_unsupported(request: VideoRequest) -> None:
             (
                 ("videos", index, "conditioning_type"),
                 video.conditioning_type != "rgb",
-                f"conditioning by {video.conditioning_type} is not supported yet; send rgb",
+                _NO_GUIDE.format(video.conditioning_type),
             )
             for index, video in enumerate(request.videos)
         ),

@@ -11,7 +11,7 @@ from tasks.scratch import scratch
 from tasks.stage import stage
 
 
-@stage("compress_media", key=["work", "source"], also=ffmpeg_version)
+@stage("compress_media", key=["work", "source"], version=2, also=ffmpeg_version)
 def compress_media(*, work: CompressWork, source: MediaRef, loc: Loc, store: MediaStore) -> Ref:
     """Trim, reverse, resample, crop, blur and compress one picture or clip at the CRF.
 

@@ -16,7 +16,7 @@ _SAME_CONTENT_FOR = timedelta(hours=1)
 """How long a URL is taken to lead to the same bytes."""
 
 
-@stage("fetch_media", key=["url", "kind"], keep=_SAME_CONTENT_FOR)
+@stage("fetch_media", key=["url", "kind"], version=2, keep=_SAME_CONTENT_FOR)
 def fetch_media(
     *, url: str, kind: Literal["image", "video"], loc: Loc, store: MediaStore
 ) -> MediaRef:
@@ -45,4 +45,5 @@ def fetch_media(
         height=found.height,
         frames=found.frames,
         frame_rate=found.frame_rate,
+        held=found.held,
     )

@@ -22,8 +22,8 @@ _NEEDED = {
     "encoders": ("libx264",),
     "demuxers": ("avi", "gif", "matroska", "mov", "rawvideo"),
     "filters": (
-        *("convolution", "crop", "format", "fps", "negate", "reverse", "scale", "setparams"),
-        *("setpts", "settb", "tpad", "trim"),
+        *("bwdif", "convolution", "crop", "format", "fps", "negate", "premultiply", "reverse"),
+        *("scale", "setparams", "setpts", "setsar", "settb", "tonemap", "tpad", "trim", "zscale"),
     ),
 }
 _NAME = re.compile(r"^ [A-Z.| ]+ +([a-z0-9_,]+) ", re.MULTILINE)

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from ltxv.media.ffmpeg_run import FfmpegFailed, run_ffmpeg
 from ltxv.media.header import SECONDS, Unreadable, read_header
 from ltxv.media.limits import MediaLimits, check_size
 from ltxv.media.listing import Listing, fraction
+from ltxv.media.picture import Picture, look_at
+from ltxv.media.timing import Timing, timing
 from ltxv.media.wholeness import is_cut_short
 
 _DECODER_THREADS = 2
@@ -39,17 +42,14 @@ class ClipFacts:
         width: As displayed, in pixels: rotation, cropping and the shape of the pixels applied.
         height: As displayed, in pixels.
         rotation: By how many degrees, counter-clockwise, it was turned for that.
-        frames: As decoded, none dropped or repeated to make the rate constant.
-        frame_rate: Average frames per second.
-        seconds: Length.
+        timing: Its own frames, none dropped or repeated, if they last equally long; else those at
+            a steady rate.
     """
 
     width: int
     height: int
     rotation: int
-    frames: int
-    frame_rate: float
-    seconds: float
+    timing: Timing
 
 
 def read_facts(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> ClipFacts:
@@ -68,24 +68,44 @@ def read_facts(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -
         raise _unusable(loc, "it has no moving picture")
     stream = streams[0]
     _check_frame(int(stream.get("width", 0)), int(stream.get("height", 0)), limits, loc)
-    stated = stream.get("duration") or header.get("format", {}).get("duration") or "0"
-    _check_seconds(Fraction(stated), limits, loc)
+    length = stream.get("duration") or header.get("format", {}).get("duration") or "0"
+    _check_seconds(Fraction(length), limits, loc)
     if is_cut_short(path, content):
         raise _unusable(loc, "it ends too soon")
     listing = Listing(_decode(path, content, limits=limits, loc=loc))
-    _check_frames(listing.frames, limits, loc)
-    _check_seconds(listing.span + listing.last, limits, loc)
+    _check_frames(len(listing.starts), limits, loc)
+    _check_seconds(listing.starts[-1] - listing.starts[0] + listing.last, limits, loc)
     _check_frame(listing.width, listing.height, limits, loc)
-    rate = listing.rate(fraction(stream.get("avg_frame_rate", "")))
-    if not rate:
+    stated = fraction(stream.get("avg_frame_rate", ""))
+    found = timing(listing.starts, last=listing.last, stated=stated)
+    if not found.rate:
         raise _unusable(loc, "all of its frames are at the same time")
     return ClipFacts(
         width=listing.width,
         height=listing.height,
         rotation=_rotation(stream.get("side_data_list", ())),
-        frames=listing.frames,
-        frame_rate=float(rate),
-        seconds=listing.frames / float(rate),
+        timing=found,
+    )
+
+
+def animation_facts(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> ClipFacts:
+    """Return what is known of an animation that Pillow reads, once every frame was decoded.
+
+    Raises:
+        Refused: It is damaged, cut off, too large, too small or too long.
+        Misconfigured: No process can be started.
+    """
+    found = look_at(path, content, limits=limits, loc=loc)
+    if isinstance(found, Picture):
+        raise _unusable(loc, "it has no moving picture")
+    lasting = [Fraction(duration, 1000) for duration in found.durations]
+    _check_seconds(sum(lasting, Fraction(0)), limits, loc)
+    starts = list(accumulate(lasting[:-1], initial=Fraction(0)))
+    return ClipFacts(
+        width=found.width,
+        height=found.height,
+        rotation=0,
+        timing=timing(starts, last=lasting[-1], stated=Fraction(0)),
     )
 
 

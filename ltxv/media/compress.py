@@ -19,8 +19,10 @@ from ltxv.errors import Loc, Misconfigured, Refused
 from ltxv.frozen import Frozen
 from ltxv.media.content import content_of, reading, unreadable
 from ltxv.media.ffmpeg_run import FfmpegFailed, run_ffmpeg
+from ltxv.media.header import Unreadable
 from ltxv.media.limits import DEFAULT_LIMITS
-from ltxv.media.picture import read_picture
+from ltxv.media.picture import Animation, Picture, Shown, shown
+from ltxv.media.screen import on_screen
 
 _SECONDS = 900.0
 _RATE = 25
@@ -56,6 +58,10 @@ class CompressWork(Frozen):
     crf: int = Field(ge=0, le=51, description="x264's constant rate factor; 0 keeps all detail.")
     take: int = Field(default=1, ge=1, description="Frames of the source that are used.")
     reverse: bool = Field(default=False, description="Whether those are used backwards.")
+    even: bool = Field(
+        default=False,
+        description="Whether the source is brought to its own rate first, its frames being uneven.",
+    )
     source_frame_rate: float = Field(default=0, ge=0, description="Of the source; 0 for a picture.")
     frame_rate: float | None = Field(
         default=None, gt=0, description="Rate the source is brought to; none keeps its frames."
@@ -96,16 +102,50 @@ def compress(source: Path, target: Path, work: CompressWork, *, loc: Loc) -> Non
 
 def _make(source: Path, target: Path, work: CompressWork, loc: Loc) -> None:
     content = content_of(source, expect=work.kind, loc=loc)
-    stdin: Iterator[bytes] | None = None
-    if work.kind == "image":
-        frames = read_picture(source, content, limits=DEFAULT_LIMITS, loc=loc).frames
-        _, height, width, _ = frames.shape
-        stream = ffmpeg.input("pipe:", f="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}")
-        stdin = iter([frames.tobytes()])
-    else:
-        options = reading(content, max_pixels=DEFAULT_LIMITS.max_clip_pixels)
-        clip = ffmpeg.input(f"file:{source}", threads=1, **options)
-        stream = _timed(clip["V:0"], work)
+    if content.by_pillow:
+        with shown(source, content, limits=DEFAULT_LIMITS, loc=loc) as told:
+            _run(_piped(told.facts, work), target, work, stdin=_ticks(told, work), loc=loc)
+        return
+    options = reading(content, max_pixels=DEFAULT_LIMITS.max_clip_pixels)
+    try:
+        stream = on_screen(source, options)
+    except Unreadable as error:
+        raise _failure(FfmpegFailed(error.said, timed_out=error.timed_out), work, loc) from error
+    _run(_timed(stream, work), target, work, loc=loc)
+
+
+def _piped(facts: Picture | Animation, work: CompressWork) -> Any:
+    """Return the stream of pixels that is fed to ffmpeg."""
+    size = f"{facts.width}x{facts.height}"
+    rate = {"framerate": work.source_frame_rate} if work.kind == "video" else {}
+    stream = ffmpeg.input("pipe:", f="rawvideo", pix_fmt="rgb24", s=size, **rate)
+    stream = stream.filter("format", "gbrp")
+    return stream if work.kind == "image" else _timed(stream, work)
+
+
+def _ticks(told: Shown, work: CompressWork) -> Iterator[bytes]:
+    """Return a picture's pixels, or those to be seen at each tick of an animation."""
+    facts = told.facts
+    size = facts.width * facts.height * 3
+    if isinstance(facts, Picture):
+        yield told.pixels.read(size)
+        return
+    ended, sent = 0.0, 0
+    for duration in facts.durations:
+        frame = told.pixels.read(size)
+        ended += duration / 1000 * work.source_frame_rate
+        yield from [frame] * (round(ended) - sent)
+        sent = round(ended)
+
+
+def _run(
+    stream: Any,
+    target: Path,
+    work: CompressWork,
+    *,
+    loc: Loc,
+    stdin: Iterator[bytes] | None = None,
+) -> None:
     with tempfile.TemporaryDirectory(prefix="ltx-") as folder:
         progress = Path(folder) / "progress"
         try:
@@ -124,6 +164,8 @@ def _make(source: Path, target: Path, work: CompressWork, loc: Loc) -> None:
 def _timed(stream: Any, work: CompressWork) -> Any:
     """Return the frames that are used, in their order and at their rate."""
     first = max(0, work.take - work.frames) if work.reverse and work.frame_rate is None else 0
+    if work.even:
+        stream = _evened(stream, work)
     stream = stream.filter("trim", start_frame=first, end_frame=work.take)
     stream = stream.filter("settb", "1/1000000").filter("setpts", "PTS-STARTPTS")
     if work.frame_rate is not None:
@@ -136,6 +178,17 @@ def _timed(stream: Any, work: CompressWork) -> Any:
         return stream
     # Reversing holds its frames in memory, so it is given no others than come out.
     return stream.filter("trim", end_frame=work.frames).filter("reverse")
+
+
+def _evened(stream: Any, work: CompressWork) -> Any:
+    """Return what is to be seen at each tick of the clip's steady rate.
+
+    A tick is about as long as the shortest frame, so that the nearest tick is a frame's own.
+    """
+    stream = stream.filter("settb", "1/1000000").filter("setpts", "PTS-STARTPTS")
+    stream = stream.filter("fps", fps=work.source_frame_rate, round="near", start_time=0)
+    # The last frame's length may be lost on the way; what is too much is trimmed off again.
+    return stream.filter("tpad", stop=work.take, stop_mode="clone")
 
 
 def _resampled(stream: Any, work: CompressWork, rate: float) -> Any:
@@ -155,9 +208,7 @@ def _resampled(stream: Any, work: CompressWork, rate: float) -> Any:
 
 def _prepared(stream: Any, work: CompressWork) -> Any:
     """Return the frames cropped and blurred, in planar RGB, where a crop may be odd."""
-    # Pixels that are not square, as in DV and old television, are made so.
-    stream = stream.filter("scale", w="max(1,round(iw*sar))", h="ih", flags="bicubic")
-    stream = stream.filter("format", "gbrp").filter("crop", **_crop(work), exact=1)
+    stream = stream.filter("crop", **_crop(work), exact=1)
     if work.crf == 0:
         return _blurred(stream)
     # The reference cuts fractions off. The filter rounds to nearest, and takes no negative bias:

@@ -30,22 +30,29 @@ class Content(Frozen):
     kind: Kind
     content_type: str
     reader: str
-    """Pillow's name of the format for a picture, ffmpeg's demuxer for a clip."""
+    """Pillow's name of the format for a picture or an animation, ffmpeg's demuxer for a clip."""
+
+    by_pillow: bool = True
+    """Whether Pillow reads it, rather than ffmpeg."""
 
 
 JPEG = Content(kind="image", content_type="image/jpeg", reader="JPEG")
 PNG = Content(kind="image", content_type="image/png", reader="PNG")
 WEBP = Content(kind="image", content_type="image/webp", reader="WEBP")
+WEBP_CLIP = Content(kind="video", content_type="image/webp", reader="WEBP")
+HEIC = Content(kind="image", content_type="image/heic", reader="HEIF")
 BMP = Content(kind="image", content_type="image/bmp", reader="BMP")
 TIFF = Content(kind="image", content_type="image/tiff", reader="TIFF")
 AVIF = Content(kind="image", content_type="image/avif", reader="AVIF")
 GIF = Content(kind="image", content_type="image/gif", reader="GIF")
-GIF_CLIP = Content(kind="video", content_type="image/gif", reader="gif")
-MP4 = Content(kind="video", content_type="video/mp4", reader="mov")
-QUICKTIME = Content(kind="video", content_type="video/quicktime", reader="mov")
-MATROSKA = Content(kind="video", content_type="video/x-matroska", reader="matroska")
-WEBM = Content(kind="video", content_type="video/webm", reader="matroska")
-AVI = Content(kind="video", content_type="video/x-msvideo", reader="avi")
+GIF_CLIP = Content(kind="video", content_type="image/gif", reader="gif", by_pillow=False)
+MP4 = Content(kind="video", content_type="video/mp4", reader="mov", by_pillow=False)
+QUICKTIME = Content(kind="video", content_type="video/quicktime", reader="mov", by_pillow=False)
+MATROSKA = Content(
+    kind="video", content_type="video/x-matroska", reader="matroska", by_pillow=False
+)
+WEBM = Content(kind="video", content_type="video/webm", reader="matroska", by_pillow=False)
+AVI = Content(kind="video", content_type="video/x-msvideo", reader="avi", by_pillow=False)
 
 _PREFIXES = {
     b"\xff\xd8\xff": JPEG,
@@ -60,11 +67,12 @@ _RIFF = {b"WEBP": WEBP, b"AVI ": AVI}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _QUICKTIME_BOXES = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
+_ANIMATED = 2
 _EBML = b"\x1aE\xdf\xa3"
 
 _LISTED = {
-    "image": "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF",
-    "video": "MP4, MOV, WebM, MKV, AVI or animated GIF",
+    "image": "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC",
+    "video": "MP4, MOV, WebM, MKV, AVI or animated GIF or WebP",
 }
 _UNREADABLE = {"image": "image_load_error", "video": "unsupported_video_format"}
 _UNSUPPORTED = {"image": "unsupported_image_format", "video": "unsupported_video_format"}
@@ -76,7 +84,7 @@ def content_of(path: Path, *, expect: Kind, loc: Loc) -> Content:
 
     Args:
         path: A file of a stranger.
-        expect: What the request says it is. A GIF is either.
+        expect: What the request says it is. A GIF is either, and so is a WebP that moves.
         loc: Field of the request, for the error.
 
     Raises:
@@ -89,6 +97,8 @@ def content_of(path: Path, *, expect: Kind, loc: Loc) -> Content:
         raise Refused.because(loc, _what_else(head, expect), type=_type_of(head, expect))
     if found is GIF and expect == "video":
         return GIF_CLIP
+    if found is WEBP and expect == "video" and _moves(head):
+        return WEBP_CLIP
     if found.kind != expect:
         raise Refused.because(
             loc,
@@ -102,6 +112,11 @@ def content_of(path: Path, *, expect: Kind, loc: Loc) -> Content:
 def unreadable(expect: Kind) -> str:
     """Return the endpoint's error type for a file of this kind that cannot be decoded."""
     return _UNREADABLE[expect]
+
+
+def unsupported(expect: Kind) -> str:
+    """Return the endpoint's error type for a file of this kind that is whole and of no use."""
+    return _UNSUPPORTED[expect]
 
 
 def reading(content: Content, *, max_pixels: int) -> dict[str, Any]:
@@ -133,15 +148,20 @@ def _recognised(head: bytes) -> Content | None:
     return _iso_media(head)
 
 
+def _moves(webp: bytes) -> bool:
+    """Say whether a WebP is an animation, by the flags of its extended header."""
+    return webp[12:16] == b"VP8X" and bool(webp[20:21] and webp[20] & _ANIMATED)
+
+
 def _iso_media(head: bytes) -> Content | None:
-    """Return what a file of the MP4 family is; HEIC, which Pillow cannot read, is nothing."""
+    """Return what a file of the MP4 family is."""
     box, brand = head[4:8], head[8:12]
     if box != b"ftyp":
         return QUICKTIME if box in _QUICKTIME_BOXES else None
     if brand in _AVIF_BRANDS or (brand in _HEIF_BRANDS and b"avif" in head[:64]):
         return AVIF
     if brand in _HEIF_BRANDS:
-        return None
+        return HEIC
     return QUICKTIME if brand == b"qt  " else MP4
 
 
@@ -149,8 +169,6 @@ def _what_else(head: bytes, expect: Kind) -> str:
     listed = f"send {_LISTED[expect]}"
     if not head:
         return f"is an empty file; {listed}"
-    if head[4:8] == b"ftyp":
-        return f"is a HEIC picture, which cannot be read; convert it to JPEG or PNG: {listed}"
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html")):
         return f"is a web page, not {_NOUN[expect]}; use the address of the file itself: {listed}"
@@ -162,5 +180,5 @@ def _what_else(head: bytes, expect: Kind) -> str:
 
 
 def _type_of(head: bytes, expect: Kind) -> str:
-    known_but_unsupported = head[4:8] == b"ftyp" or head.lstrip()[:4].lower() in {b"<svg", b"<?xm"}
+    known_but_unsupported = head.lstrip()[:4].lower() in {b"<svg", b"<?xm"}
     return (_UNSUPPORTED if known_but_unsupported else _UNREADABLE)[expect]

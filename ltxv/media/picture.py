@@ -1,139 +1,171 @@
-"""A stranger's picture, decoded upright."""
+"""A stranger's picture or animation, decoded upright in a process that can be killed.
+
+The readers behind Pillow are C libraries; a file that crashes one, or would have it allocate
+without end, must cost no more than its own request.
+"""
 
 from __future__ import annotations
 
-import struct
-import warnings
-import zlib
-from collections.abc import Iterator
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any, NamedTuple
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
-
-from ltxv.engine import Frames
-from ltxv.errors import Loc, Refused
-from ltxv.media.content import Content
+from ltxv.errors import Loc, Misconfigured, Refused
+from ltxv.media.confine import confine
+from ltxv.media.content import Content, unreadable, unsupported
 from ltxv.media.limits import MediaLimits, check_size
 
-_ORIENTATION = 0x0112
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""EXIF orientation to what turns the picture upright."""
-
-_DEGREES = {3: 180, 4: 180, 5: 270, 6: 270, 7: 90, 8: 90}
-_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N")
-
-# What Pillow's readers raise on damaged or hostile files.
-_DAMAGED = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
+_PROGRAM = Path(__file__).with_name("picture_program.py")
+_MEMORY = 4 * 2**30
+_CHUNK = 2**20
+_LONGEST_LINE = 2**20
+_SAID = 200
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A decoded picture: one frame (1, height, width, 3), upright.
+class Picture(NamedTuple):
+    """What a picture is as displayed, and by how many degrees, counter-clockwise, it was turned."""
 
-    ``rotation`` is by how many degrees, counter-clockwise, it was turned for that.
-    """
-
-    frames: Frames
+    width: int
+    height: int
     rotation: int
 
 
-def read_picture(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> Picture:
-    """Decode a picture, the first of several, with its EXIF orientation applied.
+class Animation(NamedTuple):
+    """What an animation is, and for how many milliseconds each frame is shown."""
 
-    Transparency is dropped, as the reference does.
+    width: int
+    height: int
+    durations: Sequence[int]
 
-    Args:
-        path: The file.
-        content: Its type.
-        limits: Sizes that are accepted; checked before the pixels are decoded.
-        loc: Field of the request, for errors.
+
+class Shown(NamedTuple):
+    """A picture or an animation, and its pixels: 8-bit sRGB, upright, frame after frame."""
+
+    facts: Picture | Animation
+    pixels: IO[bytes]
+
+
+class _Job(NamedTuple):
+    path: Path
+    content: Content
+    limits: MediaLimits
+    loc: Loc
+
+    @property
+    def most(self) -> int:
+        """How many pixels a frame may have."""
+        image = self.content.kind == "image"
+        return self.limits.max_pixels if image else self.limits.max_clip_pixels
+
+    def command(self, *, pixels: bool) -> list[str]:
+        """Return what starts the program on this file."""
+        task = "animation" if self.content.kind == "video" else "pixels" if pixels else "look"
+        asked = [str(self.path.absolute()), self.content.reader, str(self.most), task]
+        # -P: the program's folder has names, such as "header", that are not there to be imported.
+        return [sys.executable, "-P", str(_PROGRAM), *asked, str(self.limits.max_frames)]
+
+
+def look_at(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> Picture | Animation:
+    """Decode a picture, the first of several, or all frames of an animation, and say what it is.
 
     Raises:
-        Refused: It is damaged, cut off, too large or too small.
+        Refused: It is damaged, cut off, too large, too small, too long or too deep.
+        Misconfigured: No process can be started.
     """
-    most = limits.max_pixels
-    with _opened(path, content, most=most, loc=loc) as image:
-        check_size(*image.size, most=most, limits=limits, loc=loc)
-        with _faults(most, loc):
-            image.load()
-            orientation = _orientation(image)
-            upright = _rgb(image)
-    if orientation in _UPRIGHT:
-        upright = upright.transpose(_UPRIGHT[orientation])
-    return Picture(np.asarray(upright)[np.newaxis], _DEGREES.get(orientation, 0))
+    with _told(_Job(path, content, limits, loc), pixels=False) as shown:
+        return shown.facts
 
 
 @contextmanager
-def _opened(path: Path, content: Content, *, most: int, loc: Loc) -> Iterator[Image.Image]:
-    with warnings.catch_warnings(), _faults(most, loc):
-        # Sizes are held to our own limits.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        image = Image.open(path, formats=(content.reader,))
-    with image:
-        yield image
+def shown(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> Iterator[Shown]:
+    """Give the pixels of a picture, or of all frames of an animation, as a screen shows them.
+
+    EXIF orientation is applied, colour profiles and print colours are converted to sRGB, deeper
+    channels are cut to 8 bits, and what is transparent is shown on white.
+
+    Raises:
+        Refused: As ``look_at`` says.
+        Misconfigured: No process can be started.
+    """
+    with _told(_Job(path, content, limits, loc), pixels=True) as told:
+        yield told
 
 
 @contextmanager
-def _faults(most: int, loc: Loc) -> Iterator[None]:
+def _told(job: _Job, *, pixels: bool) -> Iterator[Shown]:
+    """Start the program, give what it says, and end it."""
     try:
-        yield
-    except Image.DecompressionBombError as error:
-        # Pillow looks for itself while it opens; its text says how many pixels there are.
-        raise Refused.because(
-            loc,
-            f"is too large a picture ({error}); at most {most:,} pixels are allowed. Send a "
-            "smaller version",
+        process = subprocess.Popen(
+            job.command(pixels=pixels),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError as error:
+        raise Misconfigured(f"no process can be started: {error.strerror}; free memory") from error
+    confine(process, memory=_MEMORY)
+    clock = threading.Timer(job.limits.max_decode_seconds, process.kill)
+    clock.start()
+    try:
+        if process.stdout is None:
+            raise Misconfigured("a process was started without its output")
+        yield Shown(_facts(process.stdout.readline(_LONGEST_LINE), job), process.stdout)
+    finally:
+        clock.cancel()
+        process.kill()
+        process.communicate()
+
+
+def _facts(line: bytes, job: _Job) -> Picture | Animation:
+    try:
+        told: dict[str, Any] = json.loads(line)
+    except ValueError:
+        told = {"damaged": "its reader gave up"}
+    if "damaged" in told:
+        raise _damaged(str(told["damaged"]), job)
+    if "unfit" in told:
+        raise _unfit(told["unfit"], job)
+    check_size(told["width"], told["height"], most=job.most, limits=job.limits, loc=job.loc)
+    return Picture(**told) if job.content.kind == "image" else Animation(**told)
+
+
+def _damaged(said: str, job: _Job) -> Refused:
+    kind = "a picture" if job.content.kind == "image" else "an animation"
+    reason = said.replace(str(job.path.absolute()), "the file")[:_SAID]
+    where = f" ({reason})" if reason else " near its beginning"
+    return Refused.because(
+        job.loc,
+        f"is {kind} that is damaged or cut off{where}; send it again, whole",
+        type=unreadable(job.content.kind),
+    )
+
+
+def _unfit(why: Sequence[Any], job: _Job) -> Refused:
+    reason, *values = why
+    if reason == "bomb":
+        return Refused.because(
+            job.loc,
+            f"is too large a picture ({values[0]}); at most {job.most:,} pixels are allowed. Send "
+            "a smaller version",
             type="image_too_large",
-            max_resolution=most,
-        ) from error
-    except UnidentifiedImageError as error:
-        # Its text has the path of the file in it.
-        raise Refused.because(
-            loc,
-            "is a picture that is damaged or cut off near its beginning; send it again, whole",
-            type="image_load_error",
-        ) from error
-    except _DAMAGED as error:
-        raise Refused.because(
-            loc,
-            f"is a picture that is damaged or cut off ({error}); send it again, whole",
-            type="image_load_error",
-        ) from error
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except _DAMAGED:
-        # The tags of a photo may be broken where its pixels are not.
-        return 1
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode in _SIXTEEN_BIT:
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    return image.convert("RGB")
+            max_resolution=job.most,
+        )
+    if reason == "large":
+        try:
+            check_size(*values, most=job.most, limits=job.limits, loc=job.loc)
+        except Refused as refused:
+            return refused
+    if reason == "long":
+        most = job.limits.max_frames
+        said = f"has more than {most} frames; send a shorter animation"
+        return Refused.because(job.loc, said, type="video_duration_too_long", max_frames=most)
+    return Refused.because(
+        job.loc,
+        "is a picture of 32 bits a channel, whose white is unknown; export it with 8 or 16",
+        type=unsupported(job.content.kind),
+    )

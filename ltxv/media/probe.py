@@ -8,10 +8,10 @@ from pydantic import Field
 
 from ltxv.errors import Loc, Misconfigured, Refused
 from ltxv.frozen import Frozen
-from ltxv.media.clip import read_facts
+from ltxv.media.clip import animation_facts, read_facts
 from ltxv.media.content import Content, Kind, content_of
 from ltxv.media.limits import DEFAULT_LIMITS, MediaLimits
-from ltxv.media.picture import read_picture
+from ltxv.media.picture import look_at
 
 __all__ = ["MediaLimits", "Probe", "probe"]
 
@@ -25,7 +25,12 @@ class Probe(Frozen):
     height: int = Field(description="Displayed height in pixels, rotation applied.")
     rotation: int = Field(description="Degrees, counter-clockwise, that it was turned: 0 to 270.")
     frames: int = Field(description="Number of frames, counted by decoding; 1 for a picture.")
-    frame_rate: float = Field(description="Average frames per second; 0 for a picture.")
+    frame_rate: float = Field(description="Frames per second; 0 for a picture.")
+    held: bool = Field(
+        default=False,
+        description="Whether its frames last unequally long; frames and rate are then those of "
+        "the steady clip that shows each for its time.",
+    )
     seconds: float = Field(description="Length; 0 for a picture.")
 
 
@@ -62,14 +67,13 @@ def probe(path: Path, *, loc: Loc, expect: Kind, limits: MediaLimits = DEFAULT_L
 
 
 def _picture(path: Path, content: Content, limits: MediaLimits, loc: Loc) -> Probe:
-    picture = read_picture(path, content, limits=limits, loc=loc)
-    _, height, width, _ = picture.frames.shape
+    width, height, rotation = look_at(path, content, limits=limits, loc=loc)
     return Probe(
         kind="image",
         content_type=content.content_type,
         width=width,
         height=height,
-        rotation=picture.rotation,
+        rotation=rotation,
         frames=1,
         frame_rate=0,
         seconds=0,
@@ -77,14 +81,17 @@ def _picture(path: Path, content: Content, limits: MediaLimits, loc: Loc) -> Pro
 
 
 def _clip(path: Path, content: Content, limits: MediaLimits, loc: Loc) -> Probe:
-    facts = read_facts(path, content, limits=limits, loc=loc)
+    read = animation_facts if content.by_pillow else read_facts
+    facts = read(path, content, limits=limits, loc=loc)
+    frames, rate = facts.timing.frames, float(facts.timing.rate)
     return Probe(
         kind="video",
         content_type=content.content_type,
         width=facts.width,
         height=facts.height,
         rotation=facts.rotation,
-        frames=facts.frames,
-        frame_rate=facts.frame_rate,
-        seconds=facts.seconds,
+        frames=frames,
+        frame_rate=rate,
+        held=facts.timing.held,
+        seconds=frames / rate,
     )

@@ -23,6 +23,7 @@ class Found:
     height: int = 400
     frames: int = 1
     frame_rate: float = 0.0
+    held: bool = False
 
 
 def clip(frames: int, frame_rate: float = 25.0) -> Found:

@@ -163,7 +163,6 @@ def _alias(target: Path) -> bytes:
         (b"  <svg/>", "SVG"),
         (b"#EXTM3U\n", "playlist"),
         (b"ffconcat version 1.0\n", "playlist"),
-        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "HEIC"),
         (b"\x00" * 600, "not a known type"),
         (b"MZ\x90\x00", "not a known type"),
     ],
