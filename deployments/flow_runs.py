@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import psutil
@@ -19,16 +19,23 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import ObjectNotFound
+from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import FlowPauseTimeout, ObjectNotFound
 from prefect.flow_engine import run_flow
+from prefect.flow_runs import resume_flow_run
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.states import AwaitingRetry, Crashed
+from prefect.types.entrypoint import EntrypointType
 
 from ltxv.errors import Refused
 
-ENTRYPOINTS: Mapping[str, str] = {"generate-video": "flows.generate.generate_video"}
+ENTRYPOINTS: Mapping[str, str] = {
+    "generate-video": "flows.generate.generate_video",
+    "draft-videos": "flows.draft.draft_videos",
+}
 """Flows that a command goes on with, by the names their runs have at the server."""
 
+_HERE = "this-machine"
 _SEARCHED = 200
 _SHORTEST = 4
 
@@ -70,28 +77,89 @@ def sign_in(flow_run: str) -> None:
         client.update_flow_run(UUID(flow_run), infrastructure_pid=_address(os.getpid()))
 
 
-def continue_run(run: FlowRun) -> Any:
-    """Run a flow run that was left behind to its end in this process, under the same id.
+def start_here(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> Any:
+    """Run a flow in this process as a run of a deployment, so that it can be suspended.
 
-    Its stages are those of the first time: what was finished is in the store.
+    The deployment has no work pool: no worker ever takes its runs.
+
+    Raises:
+        Pause: The run was suspended; it waits without this process.
+        LTXError: As the flow says.
+    """
+    deployment = RunnerDeployment.from_flow(
+        flow,
+        name=_HERE,
+        description="Runs that a command started in a process of its own.",
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    # Typed for both kinds of callers; in a synchronous one it returns the id.
+    applied = cast("UUID", deployment.apply())
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run_from_deployment(
+            applied, parameters=flow.serialize_parameters(dict(parameters))
+        )
+    return run_flow(flow, flow_run=run)
+
+
+def resume_with(run: FlowRun, answer: Mapping[str, Any]) -> Any:
+    """Give a suspended run what it waits for; unless a worker does, go on with it here.
 
     Returns:
-        What the flow returns.
+        What the flow returns; None if a worker goes on with it.
+
+    Raises:
+        Refused: The run waits for nothing, or the answer is not one it takes.
+        LTXError: As the flow says.
+    """
+    if run.state is None or not run.state.is_paused():
+        raise _refused(run.id, _obstacle(run) or "it waits for no choice; try `ltx resume`")
+    try:
+        resume_flow_run(run.id, run_input=dict(answer))
+    except (RuntimeError, FlowPauseTimeout) as error:
+        raise _refused(run.id, f"the choice is not accepted: {error}") from error
+    if run.work_pool_name is not None:
+        return None
+    with get_client(sync_client=True) as client:
+        again = client.read_flow_run(run.id)
+    return run_flow(_flow_of(run), flow_run=again)
+
+
+def continue_run(run: FlowRun) -> Any:
+    """Run a flow run that was left behind to its end, under the same id.
+
+    Its stages are those of the first time: what was finished is in the store. A run of a work
+    pool is given back to the pool's workers, any other goes on in this process.
+
+    Returns:
+        What the flow returns; None if a worker goes on with it.
 
     Raises:
         Refused: It is finished, cancelled, still running, or no flow of ours.
         LTXError: As the flow says.
     """
     refuse_if_over(run)
+    flow = _flow_of(run)
     with get_client(sync_client=True) as client:
-        name = client.read_flow(run.flow_id).name
-        if name not in ENTRYPOINTS:
-            raise _refused(run.id, f"it is a run of {name}, which is no flow of LTX Flows")
         _end_tasks(run, client)
         client.set_flow_run_state(run.id, AwaitingRetry(message="ltx resume"), force=True)
         again = client.read_flow_run(run.id)
-    flow: Flow[..., Any] = load_flow_from_entrypoint(ENTRYPOINTS[name], use_placeholder_flow=False)
+    if run.work_pool_name is not None:
+        return None
     return run_flow(flow, flow_run=again)
+
+
+def flow_name(run: FlowRun) -> str:
+    """Return the name of the flow that a run is one of."""
+    with get_client(sync_client=True) as client:
+        return client.read_flow(run.flow_id).name
+
+
+def _flow_of(run: FlowRun) -> Flow[..., Any]:
+    name = flow_name(run)
+    if name not in ENTRYPOINTS:
+        raise _refused(run.id, f"it is a run of {name}, which is no flow of LTX Flows")
+    flow: Flow[..., Any] = load_flow_from_entrypoint(ENTRYPOINTS[name], use_placeholder_flow=False)
+    return flow
 
 
 def refuse_if_over(run: FlowRun) -> None:
@@ -116,7 +184,7 @@ def _obstacle(run: FlowRun) -> str | None:
         return "it was cancelled; start it again as a new one"
     if state.is_paused():
         return "it waits for a choice; give it with `ltx refine`"
-    if state.is_scheduled() and run.deployment_id is not None:
+    if state.is_scheduled() and run.work_pool_name is not None:
         return "it waits for a worker; start one, or look at its work pool"
     return _still_runs(run)
 

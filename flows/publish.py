@@ -7,6 +7,7 @@ from blocks.safety_checker import SafetyChecker
 from flows.equipment import Equipment
 from flows.prepare import Prepared
 from flows.report import report
+from ltxv.engine import DecodeWork
 from ltxv.media.write import VideoQuality
 from ltxv.provenance import file_name, provenance
 from ltxv.refs import LatentRef, Ref
@@ -42,14 +43,7 @@ def publish(
         Misconfigured: They could not be judged, the clip cannot be signed, or the disk is full.
     """
     plan = prepared.plan
-    clip = finish(
-        work=_finish_work(prepared, use=use, quality=quality),
-        latents=latents,
-        model=use.model,
-        safety=use.safety,
-        credentials=use.credentials,
-        store=use.store,
-    )
+    clip = _finished(latents, prepared, use=use, quality=quality, decode=plan.decode_work)
     published = upload(clip=clip.video, name=file_name(plan, clip.video), store=use.store)
     result = VideoResult(
         video=_file(published, use.store),
@@ -62,12 +56,35 @@ def publish(
     return result
 
 
-def _finish_work(prepared: Prepared, *, use: Equipment, quality: VideoQuality) -> FinishWork:
+def preview(latents: LatentRef, prepared: Prepared, *, use: Equipment) -> Clip:
+    """Make a small clip of a draft; it is screened like any other, and stays in the store.
+
+    Args:
+        latents: What the first pass made.
+        prepared: What they were made from.
+        use: The blocks of the run.
+
+    Raises:
+        Refused: The frames are unsafe.
+        Misconfigured: They could not be judged, the clip cannot be signed, or the disk is full.
+    """
+    work = prepared.plan.preview_work
+    return _finished(latents, prepared, use=use, quality="low", decode=work)
+
+
+def _finished(
+    latents: LatentRef,
+    prepared: Prepared,
+    *,
+    use: Equipment,
+    quality: VideoQuality,
+    decode: DecodeWork,
+) -> Clip:
     plan = prepared.plan
     screened = use.safety.applies(requested=plan.enable_safety_checker)
     signer = use.credentials.identity
-    return FinishWork(
-        decode=plan.decode_work,
+    work = FinishWork(
+        decode=decode,
         reverse=plan.reverse_video,
         judge=use.safety.identity if screened else None,
         frame_rate=plan.frame_rate,
@@ -76,6 +93,14 @@ def _finish_work(prepared: Prepared, *, use: Equipment, quality: VideoQuality) -
             prepared.request, plan, prepared.media, quality=quality, signed=signer is not None
         ),
         signer=signer,
+    )
+    return finish(
+        work=work,
+        latents=latents,
+        model=use.model,
+        safety=use.safety,
+        credentials=use.credentials,
+        store=use.store,
     )
 
 

@@ -88,6 +88,17 @@ class Plan(Frozen):
             tone_map_compression_ratio=self.tone_map_compression_ratio,
         )
 
+    @property
+    def preview_work(self) -> DecodeWork:
+        """What the decoder is asked for a look at a draft: half the size, made even."""
+        return self.decode_work.model_copy(
+            update={
+                "width": max(2, self.width // 4 * 2),
+                "height": max(2, self.height // 4 * 2),
+                "padding": tuple(side // 2 for side in self.padding),
+            }
+        )
+
     def _pass(self, plan: PassPlan) -> dict[str, Any]:
         return {
             "model": self.model,

@@ -21,6 +21,9 @@ class Watcher(Protocol):
     def running(self, flow_run: str) -> None:
         """Hear the id of the flow run whose stages follow."""
 
+    def noted(self, line: str) -> None:
+        """Hear what the stages that follow are for."""
+
     def started(self, stage: StageName) -> None:
         """Hear that a stage was called; it may turn out to be cached."""
 
@@ -84,6 +87,13 @@ def watched_by(watcher: Watcher) -> Iterator[None]:
 def current_ledger() -> Ledger:
     """Return the open ledger, or one nobody will read for a stage called on its own."""
     return _LEDGER.get() or Ledger()
+
+
+def tell_note(line: str) -> None:
+    """Let the watcher, if there is one, know what the stages that follow are for."""
+    watcher = _WATCHER.get()
+    if watcher is not None:
+        watcher.noted(line)
 
 
 def tell_started(stage: StageName) -> None:

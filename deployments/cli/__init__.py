@@ -5,6 +5,22 @@ Exit codes: 0 done, 1 it could not be done, 2 the command was used wrongly.
 
 from __future__ import annotations
 
-from deployments.cli.main import main
+import os
 
-__all__ = ["main"]
+_PREFECT = {
+    # Its console would repeat what the terminal shows; its server still gets every line.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    # A first start makes a database, which takes longer than the default 20 seconds on a busy
+    # machine.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+
+
+def main() -> None:
+    """Run ``ltx``."""
+    for name, value in _PREFECT.items():
+        os.environ.setdefault(name, value)
+    from deployments.cli.main import run_command  # noqa: PLC0415 - Prefect reads them on import
+
+    run_command()

@@ -129,7 +129,7 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
         quality = quality or recorded
     elif request_file is not None:
         base = read_request(request_file)
-    data = _merged(base, given, setting or [])
+    data = merged(base, given, setting or [])
     result = run(
         parse_request(data),
         model=model,
@@ -150,16 +150,24 @@ def folder_of(request_file: Path | None) -> Path:
     return request_file.absolute().parent
 
 
-def _merged(data: Any, given: Mapping[str, Any], settings: Sequence[str]) -> Any:
+def merged(data: Any, given: Mapping[str, Any], settings: Sequence[str]) -> Any:
     """Return the request with the options that were given in the place of its fields."""
     if not isinstance(data, dict):
         return data
     options = {field: value for field, value in given.items() if value is not None}
-    return {**data, **options, **dict(_setting(text) for text in settings)}
+    return {**data, **options, **settings_of(settings)}
+
+
+def settings_of(texts: Sequence[str]) -> dict[str, Any]:
+    """Return fields and values of FIELD=VALUE; a value that is no JSON is text.
+
+    Raises:
+        BadParameter: One is not of this form.
+    """
+    return dict(_setting(text) for text in texts)
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """Return field and value of FIELD=VALUE; a value that is no JSON is text."""
     field, equals, value = text.partition("=")
     if not equals or not field:
         raise typer.BadParameter(f"{text!r} is not FIELD=VALUE", param_hint="--set")

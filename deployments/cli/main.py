@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -11,23 +10,16 @@ import typer
 
 from deployments.cli.demo import demo
 from deployments.cli.doctor import doctor
+from deployments.cli.draft import draft
 from deployments.cli.generate import generate
 from deployments.cli.inspect_clip import inspect_clip
 from deployments.cli.plan import plan
+from deployments.cli.refine import refine
 from deployments.cli.resume import resume
 from ltxv import __version__
 from ltxv.errors import LTXError, Refused
 
 _INTERRUPTED = 130
-
-_PREFECT = {
-    # Its console would repeat what the terminal shows; its server still gets every line.
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    # A first start makes a database, which takes longer than the default 20 seconds on a busy
-    # machine.
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-}
 
 app = typer.Typer(
     name="ltx",
@@ -39,6 +31,8 @@ app = typer.Typer(
 )
 app.command()(generate)
 app.command()(plan)
+app.command()(draft)
+app.command()(refine)
 app.command()(resume)
 app.command("inspect")(inspect_clip)
 app.command()(demo)
@@ -61,10 +55,8 @@ def _options(
     pass
 
 
-def main() -> None:
+def run_command() -> None:
     """Run ``ltx``; an error raised on purpose is a line on stderr and exit code 1."""
-    for name, value in _PREFECT.items():
-        os.environ.setdefault(name, value)
     try:
         app()
     except LTXError as error:

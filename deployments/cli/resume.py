@@ -11,11 +11,10 @@ from blocks.media_store import MediaStore
 from blocks.saved import DEFAULT, saved
 from deployments.cli.copy_out import checked_target, copy_out
 from deployments.cli.generate import Output
+from deployments.cli.outcome import run_to_outcome
 from deployments.cli.server import reach_server
 from deployments.cli.watch import Terminal
 from deployments.flow_runs import continue_run, find_run, unfinished_runs
-from ltxv.result import VideoResult
-from tasks.ledger import watched_by
 
 
 def resume(
@@ -46,15 +45,12 @@ def resume(
         _list(terminal)
         return
     found = find_run(run)
-    with watched_by(terminal):
-        result = continue_run(found)
-    if isinstance(result, VideoResult):
-        if target is not None:
-            copy_out(
-                result, target, store=saved(MediaStore, found.parameters.get("store", DEFAULT))
-            )
-            terminal.say(f"Wrote {target}")
-        typer.echo(result.model_dump_json())
+    results = run_to_outcome(lambda: continue_run(found), terminal=terminal)
+    if target is not None and len(results) == 1:
+        copy_out(
+            results[0], target, store=saved(MediaStore, found.parameters.get("store", DEFAULT))
+        )
+        terminal.say(f"Wrote {target}")
 
 
 def _list(terminal: Terminal) -> None:

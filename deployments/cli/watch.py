@@ -27,6 +27,10 @@ class Terminal:
         self.say(f"Flow run {flow_run}")
         sign_in(flow_run)
 
+    def noted(self, line: str) -> None:
+        """Show what the stages that follow are for."""
+        self.say(line)
+
     def say(self, line: str) -> None:
         """Write a line of its own."""
         self._write(line)

@@ -1,11 +1,14 @@
-"""A clip as one picture."""
+"""Clips as one picture."""
 
 from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from ltxv.engine import Frames
@@ -16,6 +19,14 @@ _GAP = 8
 _CAPTION = 26
 _TEXT = 15
 _JPEG_QUALITY = 85
+
+
+class Cell(NamedTuple):
+    """One captioned picture of a sheet."""
+
+    picture: npt.NDArray[np.uint8]
+    """(height, width, 3), RGB."""
+    caption: str
 
 
 def contact_sheet(
@@ -30,25 +41,65 @@ def contact_sheet(
         columns: How many are side by side.
         width: Width of the picture in pixels.
     """
-    count, height, wide, _ = frames.shape
-    shown = np.unique(np.linspace(0, count - 1, min(cells, count)).round().astype(int))
+    shown = [
+        Cell(frames[number], f"frame {number}   {number / frame_rate:.2f} s")
+        for number in spread(len(frames), cells)
+    ]
     columns = min(columns, len(shown))
-    cell_width = (width - _GAP * (columns + 1)) // columns
-    cell_height = max(1, round(cell_width * height / wide))
-    rows = math.ceil(len(shown) / columns)
+    rows = [shown[start : start + columns] for start in range(0, len(shown), columns)]
+    return sheet_of(rows, width=width)
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """Return at most ``wanted`` different numbers of ``count`` frames, the first and last too."""
+    return [int(n) for n in np.unique(np.linspace(0, count - 1, min(wanted, count)).round())]
+
+
+def sheet_of(rows: Sequence[Sequence[Cell]], *, width: int = 1280) -> bytes:
+    """Return a JPEG of captioned pictures in rows.
+
+    Args:
+        rows: Pictures, shown at one width; a row is as high as its highest.
+        width: Width of the sheet in pixels.
+    """
+    columns = max(len(row) for row in rows)
+    cell = (width - _GAP * (columns + 1)) // columns
+    heights = [max(_height(part.picture, cell) for part in row) for row in rows]
     sheet = Image.new(
-        "RGB", (width, rows * (cell_height + _CAPTION + _GAP) + _GAP), color=_BACKGROUND
+        "RGB", (width, sum(heights) + len(rows) * (_CAPTION + _GAP) + _GAP), color=_BACKGROUND
     )
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(_TEXT)
-    for place, number in enumerate(shown):
-        row, column = divmod(place, columns)
-        left = _GAP + column * (cell_width + _GAP)
-        top = _GAP + row * (cell_height + _CAPTION + _GAP)
-        picture = Image.fromarray(frames[number]).resize((cell_width, cell_height))
-        sheet.paste(picture, (left, top))
-        caption = f"frame {number}   {number / frame_rate:.2f} s"
-        draw.text((left, top + cell_height + _GAP // 2), caption, fill=_INK, font=font)
+    top = _GAP
+    for row, height in zip(rows, heights, strict=True):
+        for column, part in enumerate(row):
+            left = _GAP + column * (cell + _GAP)
+            picture = Image.fromarray(part.picture).resize((cell, _height(part.picture, cell)))
+            sheet.paste(picture, (left, top))
+            caption = _fitting(part.caption, cell, draw=draw, font=font)
+            draw.text((left, top + height + _GAP // 2), caption, fill=_INK, font=font)
+        top += height + _CAPTION + _GAP
     content = io.BytesIO()
     sheet.save(content, "JPEG", quality=_JPEG_QUALITY)
     return content.getvalue()
+
+
+def _height(picture: npt.NDArray[np.uint8], width: int) -> int:
+    height, wide, _ = picture.shape
+    return max(1, round(width * int(height) / int(wide)))
+
+
+def _fitting(
+    caption: str,
+    width: int,
+    *,
+    draw: ImageDraw.ImageDraw,
+    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
+) -> str:
+    """Return as much of a caption as the width of its picture bears."""
+    if draw.textlength(caption, font=font) <= width:
+        return caption
+    kept = caption
+    while kept and draw.textlength(f"{kept}…", font=font) > width:
+        kept = kept[: math.floor(len(kept) * 0.9)]
+    return f"{kept}…"

@@ -29,6 +29,9 @@ class Doom:
         sys.stdout.flush()
         sign_in(flow_run)
 
+    def noted(self, line: str) -> None:
+        pass
+
     def started(self, stage: StageName) -> None:
         self._meet(stage, "start")
 

@@ -7,6 +7,7 @@ from tasks.ledger import (
     STAGES,
     current_ledger,
     new_ledger,
+    tell_note,
     tell_started,
     tell_stepped,
     watched_by,
@@ -21,6 +22,9 @@ class Notes:
 
     def running(self, flow_run: str) -> None:
         self.heard.append(("running", flow_run))
+
+    def noted(self, line: str) -> None:
+        self.heard.append(("noted", line))
 
     def started(self, stage: StageName) -> None:
         self.heard.append(("started", stage))
@@ -50,6 +54,7 @@ def test_a_watcher_hears_of_runs_made_inside_only() -> None:
     """Starts, steps and ends reach the watcher; afterwards nobody is told."""
     notes = Notes()
     with watched_by(notes), new_ledger():
+        tell_note("draft 1")
         tell_started("decode")
         tell_stepped("decode", 1, 2)
         current_ledger().enter("decode", "ran", 1)
@@ -57,6 +62,7 @@ def test_a_watcher_hears_of_runs_made_inside_only() -> None:
     with new_ledger():
         current_ledger().enter("upload", "ran", 1)
     assert notes.heard == [
+        ("noted", "draft 1"),
         ("started", "decode"),
         ("stepped", "decode", "1/2"),
         ("ended", "decode", "ran"),

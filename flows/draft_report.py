@@ -1,0 +1,105 @@
+"""What a person sees of drafts: a sheet of all, a moving picture of each, a table."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from prefect.artifacts import create_image_artifact, create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+
+from blocks.media_store import MediaStore
+from ltxv.engine import Frames
+from ltxv.errors import LTXError
+from ltxv.media.frames import read_frames
+from ltxv.media.moving_picture import moving_picture
+from ltxv.media.sheet import Cell, sheet_of, spread
+from ltxv.request import VideoRequest
+from tasks.clip import Clip
+from tasks.progress import UNREACHABLE
+
+TABLE, SHEET = "drafts", "drafts-sheet"
+"""Keys of the artifacts."""
+
+_CELLS = 4
+
+
+class Draft(NamedTuple):
+    """One draft of a request."""
+
+    number: int
+    request: VideoRequest
+    """The request with the draft's seed, and with the prompt that all drafts share."""
+    clip: Clip | None
+    """A look at it; None if the safety check refused it."""
+
+
+def show_drafts(drafts: Sequence[Draft], *, store: MediaStore) -> None:
+    """Attach the drafts to the flow run, once, however often it is resumed.
+
+    Args:
+        drafts: What was made.
+        store: Where the clips are.
+    """
+    try:
+        if not _shown():
+            _attach(drafts, store)
+    except (LTXError, *UNREACHABLE) as error:
+        get_run_logger().warning("the drafts are not all shown: %s", error)
+
+
+def _attach(drafts: Sequence[Draft], store: MediaStore) -> None:
+    rows = []
+    for draft in drafts:
+        if draft.clip is None:
+            continue
+        frames = _frames(draft.clip, store)
+        rows.append(_row(draft, frames))
+        rate = draft.clip.video.frame_rate
+        _image(
+            moving_picture(frames, frame_rate=rate),
+            "image/webp",
+            key=f"draft-{draft.number}",
+            says=f"Draft {draft.number}, seed {draft.request.seed}",
+        )
+    _image(sheet_of(rows), "image/jpeg", key=SHEET, says=f"{len(rows)} drafts")
+    create_table_artifact([_line(draft, store) for draft in drafts], key=TABLE)
+
+
+def _shown() -> bool:
+    """Say whether an earlier process of this run attached them; the table comes last."""
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[TABLE])),
+            flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": [flow_run.get_id()]}}),
+        )
+    return bool(found)
+
+
+def _frames(clip: Clip, store: MediaStore) -> Frames:
+    with store.open(clip.video) as file:
+        return read_frames(file)
+
+
+def _row(draft: Draft, frames: Frames) -> list[Cell]:
+    shown = spread(len(frames), _CELLS)
+    named = f"draft {draft.number}   seed {draft.request.seed}"
+    return [Cell(frames[n], named if n == shown[0] else f"frame {n}") for n in shown]
+
+
+def _line(draft: Draft, store: MediaStore) -> dict[str, str | int | None]:
+    return {
+        "draft": draft.number,
+        "seed": draft.request.seed,
+        "preview": None if draft.clip is None else store.url(draft.clip.video.path),
+        "state": "refused by the safety check" if draft.clip is None else "can be refined",
+    }
+
+
+def _image(content: bytes, content_type: str, *, key: str, says: str) -> None:
+    picture = base64.b64encode(content).decode()
+    create_image_artifact(f"data:{content_type};base64,{picture}", key=key, description=says)
