@@ -15,7 +15,7 @@ from ltxv.result import VideoResult
 from ltxv.unsupported import refuse_unsupported
 
 
-@flow(name="generate-video", flow_run_name="{request.prompt:.60}")
+@flow(name="generate-video", flow_run_name="{request.headline}")
 def generate_video(  # noqa: PLR0917 - the fields of the run form
     request: VideoRequest,
     model: str = DEFAULT,

@@ -10,10 +10,14 @@ from prefect.logging import get_run_logger
 
 from blocks.media_store import MediaStore
 from ltxv.errors import LTXError
+from ltxv.plain_text import markdown
 from ltxv.plan import Plan
 from ltxv.refs import Ref
+from ltxv.request import MAX_PROMPT
 from ltxv.result import VideoResult
 from tasks.progress import UNREACHABLE
+
+_DESCRIPTION_LENGTH = 500
 
 
 def report(result: VideoResult, plan: Plan, *, sheet: Ref, store: MediaStore) -> None:
@@ -31,7 +35,9 @@ def report(result: VideoResult, plan: Plan, *, sheet: Ref, store: MediaStore) ->
     try:
         picture = base64.b64encode(store.get(sheet)).decode()
         create_image_artifact(
-            f"data:image/jpeg;base64,{picture}", key="contact-sheet", description=plan.prompt
+            f"data:image/jpeg;base64,{picture}",
+            key="contact-sheet",
+            description=markdown(plan.prompt, most=_DESCRIPTION_LENGTH),
         )
         create_markdown_artifact(_page(result, plan), key="video", description="Result and plan")
     except (LTXError, *UNREACHABLE) as error:
@@ -49,7 +55,7 @@ def _page(result: VideoResult, plan: Plan) -> str:
 
 {size}, {video.file_size / 1e6:.1f} MB, seed {result.seed}
 
-> {_quoted(result.prompt)}
+> {markdown(result.prompt, most=MAX_PROMPT)}
 
 | stage | state | seconds |
 |---|---|---|
@@ -61,9 +67,3 @@ def _page(result: VideoResult, plan: Plan) -> str:
 {json.dumps(plan.model_dump(mode="json"), indent=2)}
 ```
 """
-
-
-def _quoted(text: str) -> str:
-    """Return a stranger's text as one line that Markdown leaves alone."""
-    line = " ".join(text.split())
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|!~" else letter for letter in line)

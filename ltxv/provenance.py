@@ -13,6 +13,7 @@ from pydantic import Field
 
 from ltxv import __version__
 from ltxv.frozen import Frozen
+from ltxv.plain_text import one_line
 from ltxv.plan import Plan
 from ltxv.refs import MediaRef
 from ltxv.request import VideoRequest
@@ -81,7 +82,7 @@ def provenance(
         "quality": quality,
     }
     return Provenance(
-        title=plan.prompt[:_TITLE_LENGTH],
+        title=one_line(plan.prompt, most=_TITLE_LENGTH),
         comment=json.dumps(comment, sort_keys=True, ensure_ascii=False),
     )
 

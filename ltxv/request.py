@@ -17,6 +17,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from ltxv.conditioning_items import ImageConditioning, LoRAWeight, VideoConditioning
 from ltxv.errors import Loc, Refused
 from ltxv.geometry import TEMPORAL
+from ltxv.plain_text import one_line
 from ltxv.schema import EndpointObject, refusal, violation
 
 NEGATIVE_PROMPT = "worst quality, inconsistent motion, blurry, jittery, distorted"
@@ -25,7 +26,10 @@ MAX_SEED = 2**53 - 1
 MAX_PROMPT = 10_000
 MAX_ITEMS = 16
 
-_NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_HEADLINE = 60
+
+_NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e]")
+"""Control characters, and those that make a text be read backwards."""
 
 
 def _plain_text(text: str) -> str:
@@ -156,6 +160,11 @@ class VideoRequest(EndpointObject):
     temporal_adain_factor: float | None = Field(
         default=None, ge=0, le=1, description="The later endpoint's factor; not supported so far."
     )
+
+    @property
+    def headline(self) -> str:
+        """The prompt as the name of a run: one short line."""
+        return one_line(self.prompt, most=_HEADLINE)
 
     @property
     def media(self) -> tuple[MediaSource, ...]:

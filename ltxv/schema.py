@@ -12,6 +12,12 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from ltxv.errors import Loc, Refused, Violation, shortened
 from ltxv.frozen import Frozen
+from ltxv.plain_text import one_line
+
+_MOST_VIOLATIONS = 50
+"""Listed one by one; who makes more mistakes learns nothing from the others."""
+
+_NAME_SHOWN = 60
 
 
 class EndpointObject(Frozen):
@@ -47,6 +53,8 @@ class EndpointObject(Frozen):
         for name, value in data.items():
             own = cls.later_names.get(name, name)
             if own not in cls.model_fields:
+                if len(wrong) > _MOST_VIOLATIONS:
+                    continue
                 wrong.append(violation((str(name),), cls._unknown(str(name)), value=value))
             elif own != name and own in data:
                 said = PydanticCustomError(
@@ -62,7 +70,7 @@ class EndpointObject(Frozen):
     @classmethod
     def _unknown(cls, name: str) -> PydanticCustomError:
         known = [*cls.model_fields, *cls.later_names]
-        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name[:_NAME_SHOWN].lower(), known, n=1, cutoff=0.5)
         if near:
             return PydanticCustomError(
                 "extra_forbidden", "is not a field; did you mean '{nearest}'?", {"nearest": near[0]}
@@ -85,17 +93,32 @@ def refusal(error: ValidationError) -> Refused:
 
 
 def _violations(error: ValidationError) -> Iterable[Violation]:
-    for line in error.errors(include_url=False):
-        ctx = {
-            key: value
-            for key, value in line.get("ctx", {}).items()
-            if isinstance(value, str | int | float)
-        }
-        msg = line["msg"][:1].lower() + line["msg"][1:]
-        shown = _shown(line["input"])
-        if shown is not None:
-            msg = f"{msg} (it is {shown!r})"
-        yield Violation(loc=line["loc"], msg=msg, type=line["type"], ctx=ctx, input=shown)
+    lines = error.errors(include_url=False)
+    yield from map(_violation, lines[:_MOST_VIOLATIONS])
+    if len(lines) > _MOST_VIOLATIONS:
+        yield Violation(
+            loc=(),
+            msg=f"has more than {_MOST_VIOLATIONS} mistakes; mend those that are listed first",
+            type="too_many_errors",
+            ctx={"max_errors": _MOST_VIOLATIONS},
+        )
+
+
+def _violation(line: ErrorDetails) -> Violation:
+    ctx = {
+        key: value
+        for key, value in line.get("ctx", {}).items()
+        if isinstance(value, str | int | float)
+    }
+    msg = line["msg"][:1].lower() + line["msg"][1:]
+    shown = _shown(line["input"])
+    if shown is not None:
+        msg = f"{msg} (it is {shown!r})"
+    # A field that is not ours has whatever name a stranger gave it.
+    loc = tuple(
+        one_line(part, most=_NAME_SHOWN) if isinstance(part, str) else part for part in line["loc"]
+    )
+    return Violation(loc=loc, msg=msg, type=line["type"], ctx=ctx, input=shown)
 
 
 def _shown(value: Any) -> Any:

@@ -235,7 +235,8 @@ def test_what_cannot_be_done_is_refused_before_any_stage(house: House) -> None:
 
 def test_the_run_can_be_watched_and_looked_at(house: House) -> None:
     """A run leaves progress of both passes, a contact sheet and a page with stages and plan."""
-    result = house.make(prompt="a *bold* cat | <script>")
+    prompt = "a *bold* cat | <script>\n# ![](https://spy.example/a.png)"
+    result = house.make(prompt=prompt)
     with get_client(sync_client=True) as client:
         run = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)[0]
         artifacts = client.read_artifacts(
@@ -250,3 +251,6 @@ def test_the_run_can_be_watched_and_looked_at(house: House) -> None:
     assert "| first_pass | ran |" in page
     assert '"sigmas"' in page
     assert "<script>" not in page.partition("## Plan")[0]
+    assert "\n# \\" not in page
+    assert "![](" not in str(by_key["contact-sheet"].description)
+    assert run.name == "a *bold* cat | <script> # ![](https://spy.example/a.png)"

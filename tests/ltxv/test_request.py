@@ -237,3 +237,46 @@ def test_what_cannot_be_done_yet_is_refused_by_name(asked: dict[str, Any]) -> No
     (line,) = caught.value.detail
     assert line["type"] == "feature_not_supported"
     assert line["loc"][1] == next(iter(asked))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"prompt": "a", **{f"field{n}": 1 for n in range(100_000)}},
+        {"prompt": "a", "images": [{}] * 10_000},
+        {"prompt": "a", "x" * 1_000_000: 1},
+        {"prompt": "a" * 5_000_000},
+        {"prompt": "a", "seed": "1" * 1_000_000},
+    ],
+    ids=["fields", "items", "name", "prompt", "number"],
+)
+def test_a_megabyte_of_mistakes_is_a_short_refusal(data: dict[str, Any]) -> None:
+    """What a stranger sends does not come back larger than it was."""
+    with pytest.raises(Refused) as caught:
+        parse_request(data)
+    assert len(json.dumps(caught.value.detail)) < 50_000
+    assert len(str(caught.value)) < 50_000
+
+
+def test_a_fields_name_cannot_write_to_a_terminal() -> None:
+    """An unknown name is shown without control characters, line breaks or half surrogates."""
+    with pytest.raises(Refused) as caught:
+        parse_request({"prompt": "a", "\x1b[31m\nERROR\u202e\ud800": 1})
+    assert caught.value.detail[0]["loc"][1].startswith("[31m ERROR")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("letter", ["\x1b", "\0", "\x9b", "\u202e", "\u202d"])
+def test_a_prompt_that_no_line_could_show_is_refused(letter: str) -> None:
+    """Control characters and reversed text are named with their place."""
+    with pytest.raises(Refused, match="at 1; remove it"):
+        parse_request({"prompt": f"a{letter}b"})
+
+
+def test_a_runs_name_is_one_short_line() -> None:
+    """A prompt of many lines cannot pass for lines of a log, nor fill a page."""
+    request = parse_request(
+        {"prompt": "a cat\n12:00 | ERROR | \u2066all\u2069 is lost " + "o" * 9000}
+    )
+    assert request.headline.startswith("a cat 12:00 | ERROR | all is lost ooo")
+    assert len(request.headline) == 60
