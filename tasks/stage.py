@@ -2,13 +2,14 @@
 
 Prefect does the caching: the result record is small JSON in the store, the task run shows as
 Cached. What is added here is the key, which is made of named inputs, the stage's version and
-nothing else, and the ledger of the run.
+nothing else, the lock that lets one run at a time make what is missing, and the ledger of the run.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -25,6 +26,7 @@ from ltxv.frozen import Frozen, digest_of
 from ltxv.refs import Ref
 from ltxv.result import StageName, StageState
 from tasks.ledger import current_ledger, tell_started
+from tasks.stage_locks import StageLocks
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,22 +74,24 @@ class Stage(Generic[P, R]):
         self._cached = cached
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the stage, or take what an earlier run made.
+        """Run the stage, or take what an earlier run made, or wait for what another is making.
 
         Raises:
             LTXError: As the stage says; a Transient one was tried again first.
         """
         started = time.monotonic()
         self._announce()
-        state = self._kept(kwargs.get("store"))(*args, return_state=True, **kwargs)
+        with self._kept(kwargs.get("store")) as task:
+            state = task(*args, return_state=True, **kwargs)
         self._enter([state], time.monotonic() - started)
         return state.result()
 
     def beside(self, *args: P.args, **kwargs: P.kwargs) -> Beside[R]:
         """Start the stage in a thread of its own and go on; ``result`` of what is given waits."""
         self._announce()
-        future = self._kept(kwargs.get("store")).submit(*args, **kwargs)
-        return Beside(future, enter=self._enter)
+        kept = ExitStack()
+        future = kept.enter_context(self._kept(kwargs.get("store"))).submit(*args, **kwargs)
+        return Beside(future, enter=self._enter, kept=kept)
 
     def each(self, calls: Sequence[Mapping[str, Any]]) -> list[R]:
         """Run the stage once for each set of arguments, side by side, and wait for all.
@@ -99,21 +103,34 @@ class Stage(Generic[P, R]):
             return []
         started = time.monotonic()
         self._announce()
-        futures: list[PrefectFuture[Any]] = [
-            self._kept(call.get("store")).submit(**call) for call in calls
-        ]
-        for future in futures:
-            future.wait()
+        with ExitStack() as kept:
+            futures: list[PrefectFuture[Any]] = [
+                kept.enter_context(self._kept(call.get("store"))).submit(**call) for call in calls
+            ]
+            for future in futures:
+                future.wait()
         states = [future.state for future in futures]
         self._enter(states, time.monotonic() - started)
         return self._results(states)
 
-    def _kept(self, store: object) -> Task[P, R]:
+    @contextmanager
+    def _kept(self, store: object) -> Iterator[Task[P, R]]:
+        """Give the task that keeps its outcome in ``store``, and its locks while inside."""
         if not self._cached:
-            return self.task
+            yield self.task
+            return
         if not isinstance(store, MediaStore):
             raise TypeError(f"{self.task.name} needs a MediaStore, not {type(store).__name__}")
-        return self.task.with_options(result_storage=store)
+        with closing(StageLocks(store)) as locks:
+            policy = self._policy.configure(lock_manager=locks, isolation_level="SERIALIZABLE")
+            yield self.task.with_options(result_storage=store, cache_policy=policy)
+
+    @property
+    def _policy(self) -> CachePolicy:
+        policy = self.task.cache_policy
+        if not isinstance(policy, CachePolicy):
+            raise TypeError(f"{self.task.name} has no cache policy")
+        return policy
 
     def _results(self, states: Sequence[State[Any]]) -> list[R]:
         results: list[R] = []
@@ -151,17 +168,23 @@ class Beside(Generic[R]):
     """A stage under way beside others."""
 
     def __init__(
-        self, future: PrefectFuture[R], *, enter: Callable[[Sequence[State[Any]], float], None]
+        self,
+        future: PrefectFuture[R],
+        *,
+        enter: Callable[[Sequence[State[Any]], float], None],
+        kept: ExitStack,
     ) -> None:
         self._future = future
         self._enter = enter
+        self._kept = kept
         self._started = time.monotonic()
         self._ended = self._started
         future.add_done_callback(self._end)
 
     def result(self) -> R:
         """Wait for the stage to end, and return its outcome or raise its error."""
-        self._future.wait()
+        with self._kept:
+            self._future.wait()
         self._enter([self._future.state], self._ended - self._started)
         return self._future.result()
 

@@ -16,8 +16,9 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from prefect.testing.utilities import prefect_test_harness
 
 from tests.s3_server import s3_server
+from tests.stores import kept
 
-__all__ = ["prefect_server", "s3_server"]
+__all__ = ["kept", "prefect_server", "s3_server"]
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 

@@ -29,11 +29,21 @@ class Backend(Protocol):
     def find(self, key: str) -> Found | None:
         """Say what is known of a file; ``None`` if there is none."""
 
+    def read(self, key: str) -> bytes:
+        """Return the bytes of a small file; ``FileNotFoundError`` if there is none."""
+
     def chunks(self, key: str) -> Iterator[bytes]:
         """Yield the bytes of a file; ``FileNotFoundError`` if there is none."""
 
     def write(self, key: str, source: bytes | Path, *, content_type: str) -> None:
         """Keep bytes under ``key``: readers see all that was there before, or all of these."""
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Keep bytes under ``key`` if there is no such file yet; say whether that was so.
+
+        Of several that try at once, one succeeds. Where a server does not know how to do that, all
+        of them do, and the last one's bytes stay.
+        """
 
     def remove(self, key: str) -> None:
         """Remove a file; there may be none."""

@@ -19,6 +19,7 @@ from blocks.internet.intake import intake
 from blocks.media_store.backend import Backend
 from blocks.media_store.disk_faults import disk_faults
 from blocks.media_store.keys import RESULTS, is_key, output_key
+from blocks.media_store.leases import Lease
 from blocks.media_store.local_folder import LocalFolder
 from blocks.media_store.payloads import Payloads
 from blocks.media_store.records import Records
@@ -45,6 +46,7 @@ class MediaStore(WritableFileSystem):
         secret: Secret access key.
         public_base_url: Address under which the root is served to callers.
         presign_seconds: How long a signed address opens.
+        lease_seconds: When what a dead process was making is free for others.
         limits: What fetching a stranger's URL may cost.
 
     Example:
@@ -100,6 +102,13 @@ class MediaStore(WritableFileSystem):
         gt=0,
         le=_LONGEST_SIGNATURE,
         description="Seconds for which a signed address opens; at most seven days.",
+    )
+    lease_seconds: int = Field(
+        default=30,
+        ge=2,
+        le=600,
+        description="Seconds after which others may make what a process that died was making; the "
+        "same for all that use the store.",
     )
     limits: FetchLimits = Field(
         default_factory=FetchLimits, description="How much fetching a stranger's URL may cost."
@@ -208,6 +217,23 @@ class MediaStore(WritableFileSystem):
             file_name=key.rpartition("/")[2],
             file_size=size,
         )
+
+    def has_result(self, path: str) -> bool:
+        """Say whether a task's result kept under ``path`` would be used if the task ran now.
+
+        Raises:
+            Transient: The store cannot be reached.
+            Misconfigured: The store denies access.
+        """
+        return self._records.has(path)
+
+    def lease(self, name: str) -> Lease:
+        """Return a claim on ``name``, not yet made, that one party at a time can hold.
+
+        Args:
+            name: What is claimed, a relative path.
+        """
+        return Lease(self._backend, name, term=self.lease_seconds)
 
     def remove(self, path: str) -> None:
         """Remove what the store keeps under ``path``; there may be none.

@@ -8,6 +8,7 @@ from ltxv.errors import Loc, Refused
 
 RESULTS = "results"
 OUTPUTS = "outputs"
+LEASES = "leases"
 
 _LONGEST_KEY = 1024  # bytes; S3's limit
 _LONGEST_SEGMENT = 255  # bytes; the limit of Linux file systems
@@ -24,11 +25,12 @@ def content_key(folder: str, sha256: str, suffix: str) -> str:
     Raises:
         ValueError: The folder or the suffix is no plain name, or the folder is a reserved one.
     """
-    reserved = folder.partition("/")[0] in (RESULTS, OUTPUTS)
+    reserved = folder.partition("/")[0] in (RESULTS, OUTPUTS, LEASES)
     if reserved or not _FOLDER.fullmatch(folder) or not _SUFFIX.fullmatch(suffix):
         raise ValueError(
             f"folder {folder!r} and suffix {suffix!r} do not name a place for content; "
-            f"use lower case letters and digits, and a folder other than {RESULTS} and {OUTPUTS}"
+            "use lower case letters and digits, and a folder other than "
+            f"{RESULTS}, {OUTPUTS} and {LEASES}"
         )
     return f"{folder}/{sha256[:2]}/{sha256}{suffix}"
 

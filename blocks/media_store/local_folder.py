@@ -16,6 +16,8 @@ from blocks.media_store.backend import CHUNK, Found
 from blocks.media_store.disk_faults import disk_faults
 from blocks.media_store.keys import OUTPUTS
 
+_TRIES = 10
+
 
 class LocalFolder:
     """Keep every file below ``root``, which is made when it is first written to."""
@@ -33,6 +35,10 @@ class LocalFolder:
             size = path.stat().st_size
         return Found(size=size, content_type=mimetypes.guess_type(path.name)[0] or "")
 
+    def read(self, key: str) -> bytes:
+        """Return the bytes of a small file; ``FileNotFoundError`` if there is none."""
+        return b"".join(self.chunks(key))
+
     def chunks(self, key: str) -> Iterator[bytes]:
         """Yield the bytes of a file; ``FileNotFoundError`` if there is none."""
         with disk_faults(self._root):
@@ -48,13 +54,23 @@ class LocalFolder:
         path = self.path(key)
         unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
         with disk_faults(self._root):
-            path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 _copy(source, unfinished)
                 unfinished.replace(path)
                 _flush_folder(path.parent)
             finally:
                 unfinished.unlink(missing_ok=True)
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Keep bytes if there is no such file; readers may see it empty for a moment."""
+        with disk_faults(self._root):
+            try:
+                file = _new(self.path(key))
+            except FileExistsError:
+                return False
+            with file:
+                file.write(content)
+        return True
 
     def remove(self, key: str) -> None:
         """Remove a file, and the folders below the root that are empty without it."""
@@ -100,8 +116,19 @@ def _opened(path: Path) -> BinaryIO | None:
         return None
 
 
+def _new(path: Path) -> BinaryIO:
+    """Create a file and the folder it is in, which whoever empties it may be removing."""
+    for _ in range(_TRIES):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("xb")
+        except FileNotFoundError:
+            continue
+    return path.open("xb")
+
+
 def _copy(source: bytes | Path, target: Path) -> None:
-    with target.open("xb") as file:
+    with _new(target) as file:
         if isinstance(source, bytes):
             file.write(source)
         else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect.logging import get_logger
@@ -42,16 +43,25 @@ class Records:
     def read(self, name: str) -> bytes:
         """Return a record that can be used."""
         try:
-            content = b"".join(self._backend.chunks(_record_key(name)))
+            return self._usable(name)
         except FileNotFoundError as error:
             raise Transient(f"the media store has no result {name}; run its task again") from error
-        try:
-            return _checked(content, self._holds)
         except Unusable as error:
             get_logger("media_store").warning("The result %s is not used: %s.", name, error)
             raise Transient(
                 f"the result {name} is not used: {error}; run its task again"
             ) from error
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a record that can be used and has not expired."""
+        try:
+            record = json.loads(self._usable(name))
+        except (FileNotFoundError, Unusable):
+            return False
+        return not _is_over(record["metadata"].get("expiration"))
+
+    def _usable(self, name: str) -> bytes:
+        return _checked(self._backend.read(_record_key(name)), self._holds)
 
     def write(self, name: str, content: bytes) -> None:
         """Keep a record that could be read."""
@@ -88,6 +98,15 @@ def _checked(content: bytes, holds: Callable[[Ref], bool]) -> bytes:
         _check_names(entry)
         _check_ref(entry, holds)
     return json.dumps({"metadata": metadata, "result": json.dumps(value)}).encode()
+
+
+def _is_over(expiration: Any) -> bool:
+    if expiration is None:
+        return False
+    try:
+        return datetime.fromisoformat(expiration) <= datetime.now(UTC)
+    except (TypeError, ValueError):  # no time, or one without a zone
+        return True
 
 
 def _check_plain(content: bytes) -> None:

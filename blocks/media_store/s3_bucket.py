@@ -11,8 +11,8 @@ from typing import Any
 
 from blocks.media_store.addresses import key_below, url_below
 from blocks.media_store.backend import CHUNK, Found
-from blocks.media_store.keys import RESULTS
-from blocks.media_store.s3_faults import s3_faults
+from blocks.media_store.keys import LEASES, RESULTS
+from blocks.media_store.s3_faults import s3_faults, says_present
 
 _TRIES = 3  # of each request; whole tasks are tried again above
 _TRIES_OF_BODY = 2  # s3fs's own tries around those
@@ -52,6 +52,12 @@ class S3Bucket:
             return None
         return Found(size=head["ContentLength"], content_type=head.get("ContentType", ""))
 
+    def read(self, key: str) -> bytes:
+        """Return the bytes of a small object, in one request."""
+        with s3_faults(self._bucket):
+            content: bytes = self._files.cat_file(self._place(key), max_concurrency=1)
+        return content
+
     def chunks(self, key: str) -> Iterator[bytes]:
         """Yield the bytes of an object; ``FileNotFoundError`` if there is none.
 
@@ -75,6 +81,19 @@ class S3Bucket:
             else:
                 self._files.put_file(str(source), place, **how)
 
+    def create(self, key: str, content: bytes) -> bool:
+        """Send an object on the condition that there is none; a server may not heed that."""
+        bucket, _, name = self._place(key).partition("/")
+        what = {"Bucket": bucket, "Key": name, "Body": content, "IfNoneMatch": "*"}
+        with s3_faults(self._bucket):
+            try:
+                self._files.call_s3("put_object", **what)
+            except OSError as error:
+                if says_present(error):
+                    return False
+                raise
+        return True
+
     def remove(self, key: str) -> None:
         """Remove an object; S3 does not mind if there is none."""
         with s3_faults(self._bucket):
@@ -94,11 +113,11 @@ class S3Bucket:
     def key_of(self, url: str) -> str | None:
         """Return the key of an object, named as ``s3://`` or by an address given out by ``url``.
 
-        An operator may put media of their own into the bucket, so every folder is open but that
-        of the result records.
+        An operator may put media of their own into the bucket, so every folder is open but those
+        of the result records and the leases.
         """
         key = self._key_of(url)
-        return None if key is None or key.partition("/")[0] == RESULTS else key
+        return None if key is None or key.partition("/")[0] in (RESULTS, LEASES) else key
 
     def _key_of(self, url: str) -> str | None:
         if url.startswith(f"{self._root}/"):

@@ -10,6 +10,7 @@ from typing import Any
 from ltxv.errors import Misconfigured, Transient
 
 _ABSENT = ("NoSuchKey", "404", "NotFound")
+_PRESENT = ("PreconditionFailed", "412", "ConditionalRequestConflict")
 _FULL = HTTPStatus.INSUFFICIENT_STORAGE
 _BUSY_CODES = (
     "SlowDown",
@@ -42,6 +43,14 @@ def s3_faults(bucket: str) -> Iterator[None]:
         if answer is not None:
             raise _from_answer(answer, bucket, error) from error
         raise _without_answer(error, bucket) from error
+
+
+def says_present(error: BaseException) -> bool:
+    """Say whether a server answered that there is an object where there should be none."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - heavy
+
+    answer = _answer(error, ClientError) or {}
+    return str(answer.get("Error", {}).get("Code", "")) in _PRESENT
 
 
 def _answer(error: BaseException | None, kind: type[Exception]) -> dict[str, Any] | None:

@@ -7,16 +7,13 @@ import logging
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import s3fs
 from prefect.blocks.core import Block
 from prefect.testing.standard_test_suites import BlockStandardTestSuite
 from pydantic import ValidationError
@@ -25,6 +22,7 @@ from blocks.internet import FetchLimits
 from blocks.media_store import MediaStore
 from ltxv.errors import Refused, Transient
 from ltxv.refs import Ref
+from tests.stores import Kept, in_bucket, in_folder
 
 LOC = ("images", 0, "image_url")
 BYTES = bytes(range(256)) * 40
@@ -49,62 +47,6 @@ class TestMediaStoreStandard(BlockStandardTestSuite):
         logo = urlsplit(str(block._logo_url))
         assert logo.scheme == "https"
         assert logo.hostname
-
-
-@dataclass
-class Kept:
-    """A store, and what lies below its root, seen past the store."""
-
-    store: MediaStore
-    files: Any
-    place: str
-
-    def read(self, key: str) -> bytes:
-        return self.files.cat_file(f"{self.place}/{key}")
-
-    def write(self, key: str, content: bytes) -> None:
-        self.files.makedirs(f"{self.place}/{key}".rpartition("/")[0], exist_ok=True)
-        self.files.pipe_file(f"{self.place}/{key}", content)
-
-    def remove(self, key: str) -> None:
-        self.files.rm_file(f"{self.place}/{key}")
-
-    def keys(self) -> list[str]:
-        found = self.files.find(self.place)
-        return sorted(str(name).removeprefix(f"{self.place}/") for name in found)
-
-
-def in_folder(root: Path) -> Kept:
-    from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
-
-    return Kept(MediaStore(root=str(root)), LocalFileSystem(), str(root))
-
-
-def in_bucket(server: Server) -> Kept:
-    files = s3fs.S3FileSystem(
-        endpoint_url=server.endpoint,
-        key=server.key,
-        secret=server.secret,
-        use_listings_cache=False,
-    )
-    bucket = f"bucket-{uuid.uuid4().hex}"
-    files.mkdir(bucket)
-    store = MediaStore(
-        root=f"s3://{bucket}/some prefix",
-        endpoint_url=server.endpoint,
-        region="us-east-1",
-        key=server.key,
-        secret=server.secret,
-    )
-    return Kept(store, files, f"{bucket}/some prefix")
-
-
-@pytest.fixture(params=["folder", "bucket"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
-    """An empty store, in a folder that is not there yet and in a bucket."""
-    if request.param == "folder":
-        return in_folder(tmp_path / "store")
-    return in_bucket(request.getfixturevalue("s3_server"))
 
 
 @pytest.fixture
