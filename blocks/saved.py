@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -9,10 +10,14 @@ from prefect.blocks.core import Block
 
 from blocks.content_credentials import ContentCredentials
 from blocks.ltx_model import LTXModel
+from blocks.prompt_expander import PromptExpander
 from ltxv.checkpoints import NAMES
 from ltxv.errors import Misconfigured
 
 DEFAULT = "default"
+EMBEDDED = "embedded"
+
+_BUILT_IN: Mapping[type[Block], Sequence[str]] = {LTXModel: NAMES, PromptExpander: (EMBEDDED,)}
 
 B = TypeVar("B", bound=Block)
 
@@ -20,8 +25,8 @@ B = TypeVar("B", bound=Block)
 def saved(kind: type[B], name: str) -> B:
     """Return the block of ``kind`` saved as ``name``.
 
-    `default` comes to be at its first use, and so does a model named like a known checkpoint, and
-    the identity of credentials that have none.
+    `default` comes to be at its first use, and so does a model named like a known checkpoint, the
+    expander `embedded`, and the identity of credentials that have none.
 
     Raises:
         Misconfigured: There is no such block.
@@ -32,7 +37,7 @@ def saved(kind: type[B], name: str) -> B:
         first = _at_first_use(kind, name)
         if first is None:
             slug = kind.get_block_type_slug()
-            known = [DEFAULT, *NAMES] if kind is LTXModel else [DEFAULT]
+            known = [DEFAULT, *_BUILT_IN.get(kind, ())]
             raise Misconfigured(
                 f"there is no {kind.__name__} block named {name!r}; create it in the Prefect UI "
                 f"under Blocks ({slug}), or use {' or '.join(known)}"
@@ -47,6 +52,8 @@ def _at_first_use(kind: type[B], name: str) -> Block | None:
         return kind()
     if kind is LTXModel and name in NAMES:
         return LTXModel(checkpoint=name)
+    if kind is PromptExpander and name == EMBEDDED:
+        return PromptExpander(backend=EMBEDDED)
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from prefect.blocks.core import Block
-from pydantic import Field, HttpUrl, SecretStr, field_validator
+from pydantic import ConfigDict, Field, HttpUrl, SecretStr, field_validator
 
 from blocks.chat_endpoint import BASE_URL, ChatEndpoint, fits_a_header
 from ltxv.frozen import digest_of
@@ -32,6 +32,8 @@ class TextModerator(Block):
         verdict = moderator.judge("a cat looks up")
         ```
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # a wrong key is secret too
 
     _block_type_name: ClassVar[str | None] = "LTX Text Moderator"
     _block_type_slug: ClassVar[str | None] = "ltx-text-moderator"

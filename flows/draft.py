@@ -38,6 +38,7 @@ def draft_videos(  # noqa: PLR0917 - the fields of the run form
     safety: str = DEFAULT,
     quality: VideoQuality = "high",
     credentials: str = DEFAULT,
+    expander: str = DEFAULT,
 ) -> tuple[VideoResult, ...]:
     """Make the first pass for several seeds, wait for a choice, refine what was chosen.
 
@@ -52,6 +53,8 @@ def draft_videos(  # noqa: PLR0917 - the fields of the run form
         safety: Name of the saved LTX Safety Checker block that judges prompt and frames.
         quality: How much detail the refined mp4s keep; low, medium, high or maximum.
         credentials: Name of the saved LTX Content Credentials block that signs the mp4s.
+        expander: Name of the saved LTX Prompt Expander block that writes prompts out, for
+            requests that ask for it; all drafts have the same text.
 
     Returns:
         A result for each chosen draft, in the order of the choice.
@@ -65,7 +68,9 @@ def draft_videos(  # noqa: PLR0917 - the fields of the run form
     log_errors_plainly()
     refuse_unsupported(request)
     refuse_without_deployment()
-    use = equipment(model=model, store=store, safety=safety, credentials=credentials)
+    use = equipment(
+        model=model, store=store, safety=safety, credentials=credentials, expander=expander
+    )
     made = _drafts(request, drafts, use)
     show_drafts(made, store=use.store)
     choice = ask_which([one.number for one in made if one.clip is not None], request)

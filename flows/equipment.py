@@ -7,6 +7,7 @@ from typing import NamedTuple
 from blocks.content_credentials import ContentCredentials
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
+from blocks.prompt_expander import PromptExpander
 from blocks.safety_checker import SafetyChecker
 from blocks.saved import saved
 
@@ -18,9 +19,10 @@ class Equipment(NamedTuple):
     store: MediaStore
     safety: SafetyChecker
     credentials: ContentCredentials
+    expander: PromptExpander
 
 
-def equipment(*, model: str, store: str, safety: str, credentials: str) -> Equipment:
+def equipment(*, model: str, store: str, safety: str, credentials: str, expander: str) -> Equipment:
     """Load the blocks that are saved under these names.
 
     Raises:
@@ -31,4 +33,5 @@ def equipment(*, model: str, store: str, safety: str, credentials: str) -> Equip
         store=saved(MediaStore, store),
         safety=saved(SafetyChecker, safety),
         credentials=saved(ContentCredentials, credentials),
+        expander=saved(PromptExpander, expander),
     )

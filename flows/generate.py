@@ -23,6 +23,7 @@ def generate_video(  # noqa: PLR0917 - the fields of the run form
     safety: str = DEFAULT,
     quality: VideoQuality = "high",
     credentials: str = DEFAULT,
+    expander: str = DEFAULT,
 ) -> VideoResult:
     """Generate a video from a prompt and any number of images and videos.
 
@@ -33,6 +34,8 @@ def generate_video(  # noqa: PLR0917 - the fields of the run form
         safety: Name of the saved LTX Safety Checker block that judges prompt and frames.
         quality: How much detail the mp4's encoder keeps; low, medium, high or maximum.
         credentials: Name of the saved LTX Content Credentials block that signs the mp4.
+        expander: Name of the saved LTX Prompt Expander block that writes prompts out, for
+            requests that ask for it.
 
     Returns:
         The video's address, the prompt and seed used, and what each stage did.
@@ -44,5 +47,7 @@ def generate_video(  # noqa: PLR0917 - the fields of the run form
     """
     log_errors_plainly()
     refuse_unsupported(request)
-    use = equipment(model=model, store=store, safety=safety, credentials=credentials)
+    use = equipment(
+        model=model, store=store, safety=safety, credentials=credentials, expander=expander
+    )
     return make_video(request, seed=seed_of_this_run(), use=use, quality=quality)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from flows.equipment import Equipment
+from flows.expand import expanded
 from ltxv.plan import Plan, resolve
 from ltxv.refs import EmbeddingRef, MediaRef, Ref
 from ltxv.request import VideoRequest
@@ -46,6 +47,7 @@ def prepare(request: VideoRequest, *, seed: int, use: Equipment) -> Prepared:
         Misconfigured: Weights, memory, a disk or a block needs its operator.
     """
     requested = request.enable_safety_checker
+    expander = use.expander.identity if request.expand_prompt else None  # refused if it has none
     screen_prompt(
         text=request.prompt,
         judge=use.safety.prompt_identity(requested=requested),
@@ -74,6 +76,8 @@ def prepare(request: VideoRequest, *, seed: int, use: Equipment) -> Prepared:
     verdicts: Sequence[Verdict] = ()
     if use.safety.applies(requested=requested):
         verdicts = screen_media(items, items=plan.items, safety=use.safety, store=use.store)
+    if expander is not None:
+        plan = expanded(plan, request, items, by=expander, use=use)
     prompt = encode_prompt(work=plan.prompt_work, model=use.model, store=use.store)
     return Prepared(
         request=request,

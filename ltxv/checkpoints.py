@@ -32,7 +32,7 @@ _NAMED = {
 NAMES = ("tiny", *_NAMED)
 """The checkpoints that are known by a name."""
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 
 Component = Literal[
@@ -91,7 +91,7 @@ class Checkpoint:
             ("upsampler:", self.upsampler, ("latent_upsampler",)),
         ):
             if source.folder is None:
-                remote.append(label + _hub_revision(source))
+                remote.append(label + hub_revision(source))
             else:
                 files |= _files(source.folder, parts)
         if self.transformer_file is not None:
@@ -128,7 +128,7 @@ def find_checkpoint(
         return _in_folder(name, path.resolve())
     if path.is_file():
         return _single_file(name, path.resolve(), companion)
-    if _HUB_ID.fullmatch(name) and path.suffix not in {*_PICKLES, ".safetensors"}:
+    if HUB_ID.fullmatch(name) and path.suffix not in {*_PICKLES, ".safetensors"}:
         return _on_hub(name, name, revision)
     near = difflib.get_close_matches(name, NAMES, n=1)
     hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(NAMES)}, a Hub id, or"
@@ -175,12 +175,11 @@ def _is_transformer(name: str) -> bool:
     return name.startswith("transformer/") and name.endswith(".safetensors")
 
 
-def _hub_revision(source: Source) -> str:
+def hub_revision(source: Source, *, file: str = "model_index.json") -> str:
+    """Return the commit whose ``file`` is in the local cache, or the revision as it was given."""
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415  # half a second
 
-    cached = try_to_load_from_cache(
-        source.location, "model_index.json", revision=source.revision or "main"
-    )
+    cached = try_to_load_from_cache(source.location, file, revision=source.revision or "main")
     if isinstance(cached, str):
         return Path(cached).parent.name
     return source.revision or "main"

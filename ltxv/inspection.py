@@ -26,6 +26,9 @@ class Inspection(Frozen):
     seed: int
     request: Mapping[str, Any]
     quality: str = "high"
+    expansion: Mapping[str, str] | None = Field(
+        default=None, description="The prompt as it was sent, and what wrote it out."
+    )
     ai_generated: bool
     credentials: Credentials
 

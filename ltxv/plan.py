@@ -47,6 +47,9 @@ class Plan(Frozen):
     frame_rate: int
     seed: int
     prompt: str
+    prompt_by: str | None = Field(
+        default=None, description="Language model that wrote the prompt out; None for nobody."
+    )
     model: ModelIdentity
     padding: tuple[int, int, int, int] = Field(
         description="(left, right, top, bottom) in pixels, up to multiples of 32; cropped back."
@@ -98,6 +101,10 @@ class Plan(Frozen):
                 "padding": tuple(side // 2 for side in self.padding),
             }
         )
+
+    def with_prompt(self, text: str, *, by: str) -> Plan:
+        """Return the plan for a prompt that a language model wrote out."""
+        return self.model_copy(update={"prompt": text, "prompt_by": by})
 
     def _pass(self, plan: PassPlan) -> dict[str, Any]:
         return {

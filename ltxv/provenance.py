@@ -50,7 +50,8 @@ def provenance(
 ) -> Provenance:
     """Return the tags that say how a clip was made, and that a machine made it.
 
-    Media are named by the digest of their content; their URLs may hold secrets.
+    Media are named by the digest of their content; their URLs may hold secrets. The request is
+    told with the prompt that was used, so that it makes the clip again without a language model.
 
     Args:
         request: What was asked.
@@ -70,6 +71,7 @@ def provenance(
         }
         for (kind, item), found in zip(items, media, strict=True)
     ]
+    asked |= {"prompt": plan.prompt, "expand_prompt": False}
     asked["loras"] = [lora.model_dump(exclude={"position"}) for lora in plan.loras]
     comment = {
         "generator": f"LTX Flows {__version__}",
@@ -81,6 +83,8 @@ def provenance(
         "request": asked,
         "quality": quality,
     }
+    if plan.prompt_by is not None:
+        comment["expansion"] = {"of": request.prompt, "by": plan.prompt_by}
     return Provenance(
         title=one_line(plan.prompt, most=_TITLE_LENGTH),
         comment=json.dumps(comment, sort_keys=True, ensure_ascii=False),

@@ -19,11 +19,6 @@ def refuse_unsupported(request: VideoRequest) -> None:
     """
     asked = [
         (
-            ("expand_prompt",),
-            request.expand_prompt,
-            "expanding prompts is not supported yet; send false and write the prompt in full",
-        ),
-        (
             ("enable_detail_pass",),
             request.enable_detail_pass,
             "the detail pass is not supported; send false",

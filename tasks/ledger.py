@@ -42,9 +42,9 @@ class Ledger:
     records: dict[StageName, StageRecord] = field(default_factory=dict)
 
     def enter(self, name: StageName, state: StageState, seconds: float) -> None:
-        """Write down what a stage did."""
+        """Write down what a stage did, added to what it did before in this run."""
         record = StageRecord(name=name, state=state, seconds=round(seconds, 3))
-        self.records[name] = record
+        self.records[name] = _together(self.records.get(name), record)
         if self.watcher:
             self.watcher.ended(record)
 
@@ -54,6 +54,13 @@ class Ledger:
             self.records.get(name, StageRecord(name=name, state="skipped", seconds=0))
             for name in STAGES
         )
+
+
+def _together(before: StageRecord | None, now: StageRecord) -> StageRecord:
+    if before is None:
+        return now
+    did: StageState = "ran" if before.state == "ran" else now.state
+    return StageRecord(name=now.name, state=did, seconds=round(before.seconds + now.seconds, 3))
 
 
 _LEDGER: ContextVar[Ledger | None] = ContextVar("ledger", default=None)

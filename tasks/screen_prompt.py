@@ -19,6 +19,7 @@ def screen_prompt(
     text: str,
     judge: str,
     requested: bool,
+    expanded: bool = False,
     safety: SafetyChecker,
     store: MediaStore,
 ) -> PromptVerdict:
@@ -28,6 +29,7 @@ def screen_prompt(
         text: The prompt.
         judge: Identity of what judges it, ``SafetyChecker.prompt_identity``.
         requested: The request's ``enable_safety_checker``.
+        expanded: Whether a language model wrote it.
         safety: Who judges it.
         store: Where the verdict is kept.
 
@@ -39,14 +41,17 @@ def screen_prompt(
     if verdict.refused:
         # Not for the caller, who could use it to feel for the rules.
         named = ", ".join(verdict.categories)
-        get_run_logger().warning("the prompt is refused by %s: %s", verdict.by, named)
+        what = "expanded prompt" if expanded else "prompt"
+        get_run_logger().warning("the %s is refused by %s: %s", what, verdict.by, named)
         tell_operator(
-            f"# Prompt refused\n\n| judge | categories |\n|---|---|\n| {verdict.by} | {named} |\n",
+            f"# {what.capitalize()} refused\n\n| judge | categories |\n|---|---|\n"
+            f"| {verdict.by} | {named} |\n",
             key="prompt-refused",
         )
         raise Refused.because(
             ("prompt",),
-            "the prompt was refused by the safety check; change it",
+            f"the {what} was refused by the safety check; change it"
+            + (", or send expand_prompt false" if expanded else ""),
             type="content_policy_violation",
         )
     return verdict

@@ -18,6 +18,7 @@ from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture
+from prefect.logging import get_run_logger
 from prefect.tasks import Task, exponential_backoff
 
 from blocks.media_store import MediaStore
@@ -85,6 +86,17 @@ class Stage(Generic[P, R]):
             state = task(*args, return_state=True, **kwargs)
         self._enter([state], time.monotonic() - started)
         return state.result()
+
+    def or_else(self, instead: R, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the stage; if it fails, warn in the log and give ``instead``, which is not kept."""
+        started = time.monotonic()
+        try:
+            return self(*args, **kwargs)
+        except (LTXError, TimeoutError) as error:
+            get_run_logger().warning("%s failed, the run goes on: %s", self.task.name, error)
+            for name in self._names:
+                current_ledger().enter(name, "ran", time.monotonic() - started)
+            return instead
 
     def beside(self, *args: P.args, **kwargs: P.kwargs) -> Beside[R]:
         """Start the stage in a thread of its own and go on; ``result`` of what is given waits."""
@@ -199,6 +211,7 @@ def stage(
     also: Callable[[], str] | None = None,
     keep: timedelta | None = None,
     timeout: timedelta | None = None,
+    retries: int = RETRIES,
 ) -> Callable[[Callable[P, R]], Stage[P, R]]:
     """Make a cached stage of a function that takes ``store`` and returns a small frozen value.
 
@@ -213,6 +226,7 @@ def stage(
         also: What decides the outcome besides.
         keep: How long its outcome is used again; for ever if left out.
         timeout: When a run of it is given up.
+        retries: How often it is tried again after a transient error.
     """
 
     def make(function: Callable[P, R]) -> Stage[P, R]:
@@ -225,7 +239,7 @@ def stage(
             cache_expiration=keep,
             cache_result_in_memory=False,
             result_serializer="json",
-            retries=RETRIES,
+            retries=retries,
             retry_delay_seconds=exponential_backoff(_FIRST_DELAY_SECONDS),
             retry_jitter_factor=_JITTER,
             retry_condition_fn=_is_transient,

@@ -9,7 +9,7 @@ import pytest
 from prefect.flows import load_flow_from_entrypoint
 
 FLOWS = ["flows.generate.generate_video"]
-HEAVY = ("torch", "diffusers", "transformers", "onnxruntime", "s3fs", "c2pa")
+HEAVY = ("torch", "diffusers", "transformers", "onnxruntime", "s3fs", "c2pa", "xllamacpp")
 
 
 def python(code: str) -> str:
@@ -55,6 +55,8 @@ def test_blocks_are_registered_through_the_entry_point() -> None:
         "content-credentials",
         "text-moderator",
         "local-moderator",
+        "prompt-expander",
+        "captioner",
     )
     assert {f"ltx-{kind}" for kind in kinds} <= set(slugs.split())
 

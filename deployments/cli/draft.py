@@ -13,6 +13,7 @@ from blocks.saved import DEFAULT, saved
 from deployments.cli.copy_out import checked_target
 from deployments.cli.generate import (
     Credentials,
+    Expander,
     Model,
     RequestFile,
     Safety,
@@ -71,6 +72,7 @@ def draft(  # noqa: PLR0917 - typer reads the options off the signature
     store: Store = DEFAULT,
     safety: Safety = DEFAULT,
     credentials: Credentials = DEFAULT,
+    expander: Expander = DEFAULT,
 ) -> None:
     """Make the first pass for several seeds, to choose from with `ltx refine`.
 
@@ -105,6 +107,7 @@ def draft(  # noqa: PLR0917 - typer reads the options off the signature
         "store": store,
         "safety": safety,
         "credentials": credentials,
+        "expander": expander,
     }
     run_to_outcome(lambda: start_here(draft_videos, parameters), terminal=terminal)
     if target is not None:

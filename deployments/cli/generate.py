@@ -40,6 +40,9 @@ Model = Annotated[
 ]
 Store = Annotated[str, typer.Option(help="Saved LTX Media Store block.")]
 Credentials = Annotated[str, typer.Option(help="Saved LTX Content Credentials block.")]
+Expander = Annotated[
+    str, typer.Option(help="Saved LTX Prompt Expander block, or embedded for a tiny built-in one.")
+]
 Safety = Annotated[str, typer.Option(help="Saved LTX Safety Checker block.")]
 
 
@@ -68,6 +71,9 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
     crf: Annotated[int | None, option("CRF of conditioning media, 0 to 51 (default 35).")] = None,
     reverse: Annotated[bool | None, option("Play the video backwards.")] = None,
     safety_checker: Annotated[bool | None, option("Check every frame (default).")] = None,
+    expand_prompt: Annotated[
+        bool | None, option("Let the expander write a short prompt out.")
+    ] = None,
     setting: Annotated[
         list[str] | None,
         typer.Option(
@@ -95,6 +101,7 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
     store: Store = DEFAULT,
     safety: Safety = DEFAULT,
     credentials: Credentials = DEFAULT,
+    expander: Expander = DEFAULT,
 ) -> None:
     """Generate a video from a prompt and any number of images and videos.
 
@@ -120,6 +127,7 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
         "constant_rate_factor": crf,
         "reverse_video": reverse,
         "enable_safety_checker": safety_checker,
+        "expand_prompt": expand_prompt,
     }
     base: Any = {}
     if made_by is not None:
@@ -137,6 +145,7 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
         safety=safety,
         beside=folder_of(request_file),
         credentials=credentials,
+        expander=expander,
         quality=quality or "high",
         output=output,
     )

@@ -24,6 +24,7 @@ def run(
     store: str,
     safety: str,
     credentials: str = DEFAULT,
+    expander: str = DEFAULT,
     beside: Path,
     quality: VideoQuality = "high",
     output: Path | None = None,
@@ -36,6 +37,7 @@ def run(
         store: Name of the store block.
         safety: Name of the safety checker block.
         credentials: Name of the content credentials block.
+        expander: Name of the prompt expander block.
         beside: Folder that relative paths in the request start from.
         quality: How much detail the mp4 keeps.
         output: Where to copy the finished mp4.
@@ -57,6 +59,7 @@ def run(
             safety=safety,
             quality=quality,
             credentials=credentials,
+            expander=expander,
         )
     if target is not None:
         copy_out(result, target, store=kept)

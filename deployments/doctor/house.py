@@ -9,8 +9,9 @@ from prefect.blocks.core import Block
 
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
+from blocks.prompt_expander import PromptExpander
 from blocks.safety_checker import SafetyChecker
-from blocks.saved import DEFAULT, saved
+from blocks.saved import DEFAULT, EMBEDDED, saved
 from ltxv.checkpoints import NAMES
 from ltxv.errors import Misconfigured
 
@@ -24,6 +25,7 @@ class House:
     model: str
     store: str
     safety: str
+    expander: str
     online: bool
 
     def model_block(self) -> LTXModel:
@@ -39,6 +41,12 @@ class House:
     def safety_block(self) -> SafetyChecker:
         """Return the safety checker."""
         return self._block(SafetyChecker, self.safety)
+
+    def expander_block(self) -> PromptExpander:
+        """Return the prompt expander."""
+        if self.expander == EMBEDDED:
+            return PromptExpander(backend=EMBEDDED)
+        return self._block(PromptExpander, self.expander)
 
     def _block(self, kind: type[B], name: str) -> B:
         """Return the saved block, or what `default` would be where no server can be asked."""

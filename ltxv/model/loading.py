@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +14,13 @@ from diffusers import (
     LTXVideoTransformer3DModel,
 )
 from diffusers.pipelines.ltx.modeling_latent_upsampler import LTXLatentUpsamplerModel
-from diffusers.utils import logging as diffusers_logging
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from transformers import T5EncoderModel, T5TokenizerFast
-from transformers.utils import logging as transformers_logging
 
 from ltxv.checkpoints import Checkpoint, Component, Source
 from ltxv.errors import LTXError, Misconfigured
 from ltxv.model.holes import refuse_holes
+from ltxv.model.sound_weights import check_folder, check_header, quiet
 
 _SCHEDULE = {"use_dynamic_shifting": False, "shift": 1.0, "shift_terminal": None}
 """What a checkpoint's scheduler must say for the linear-quadratic table to be its own."""
@@ -47,7 +45,7 @@ def load_component(
     with _named(checkpoint, component, source):
         if component == "transformer" and checkpoint.transformer_file is not None:
             return _from_file(checkpoint, dtype)
-        _check_folder(source, component)
+        _check_component(source, component)
         model, info = _CLASSES[component].from_pretrained(
             source.location,
             subfolder=component,
@@ -101,7 +99,7 @@ def check_scheduler(checkpoint: Checkpoint) -> None:
 def _from_file(checkpoint: Checkpoint, dtype: torch.dtype) -> torch.nn.Module:
     source = checkpoint.components
     file = Path(str(checkpoint.transformer_file))
-    _check_header(file)
+    check_header(file)
     try:
         model = LTXVideoTransformer3DModel.from_single_file(
             str(file),
@@ -123,38 +121,9 @@ def _still(model: Any) -> torch.nn.Module:
     return frozen
 
 
-def _check_folder(source: Source, component: Component) -> None:
-    """Look at a folder first: the loaders' own messages name no file or offer a pickle."""
-    if source.folder is None:
-        return
-    folder = source.folder / component
-    for file in (folder / "config.json", *_shards(folder)):
-        if not file.is_file():
-            raise Misconfigured(f"{file} is missing; copy the whole checkpoint there")
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
-        raise Misconfigured(
-            f"{folder} has no .safetensors file, and pickles are never loaded; download the "
-            "safetensors weights or convert them"
-        )
-    for file in weights:
-        _check_header(file)
-
-
-def _shards(folder: Path) -> Iterator[Path]:
-    """Yield every file that an index of sharded weights names."""
-    for index in folder.glob("*.safetensors.index.json"):
-        weights = json.loads(index.read_text())["weight_map"]
-        yield from (folder / Path(name).name for name in sorted(set(weights.values())))
-
-
-def _check_header(file: Path) -> None:
-    """Open a file of weights far enough to know that it is one and has its full length."""
-    try:
-        with safe_open(file, "pt"):
-            return
-    except SafetensorError as fault:
-        raise Misconfigured(f"{file} is damaged: {fault}; download it again") from fault
+def _check_component(source: Source, component: Component) -> None:
+    if source.folder is not None:
+        check_folder(source.folder / component)
 
 
 @contextmanager
@@ -162,7 +131,7 @@ def _named(checkpoint: Checkpoint, component: Component, source: Source) -> Iter
     """Say of every fault which part of which checkpoint it is and what to do."""
     where = f"checkpoint {checkpoint.name}: {component}"
     try:
-        with _quiet():
+        with quiet():
             yield
     except LTXError as fault:
         raise Misconfigured(f"{where}: {fault}") from fault
@@ -172,18 +141,3 @@ def _named(checkpoint: Checkpoint, component: Component, source: Source) -> Iter
             f"{where} cannot be loaded from {source.location}: {reason}; "
             "check the path, the revision and the network"
         ) from fault
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the loaders' warnings out of a job's own lines; what matters in them is raised."""
-    libraries = (diffusers_logging, transformers_logging)
-    levels = [library.get_verbosity() for library in libraries]
-    for library in libraries:
-        library.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for library, level in zip(libraries, levels, strict=True):
-            library.set_verbosity(level)

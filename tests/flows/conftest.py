@@ -31,6 +31,7 @@ class House:
     safety: str
     root: Path
     credentials: str = "default"
+    expander: str = "default"
 
     def make(self, **fields: Any) -> VideoResult:
         """Run the flow on a small request."""
@@ -40,6 +41,7 @@ class House:
             store=self.store,
             safety=self.safety,
             credentials=self.credentials,
+            expander=self.expander,
         )
 
     @property

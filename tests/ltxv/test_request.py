@@ -225,7 +225,6 @@ def test_the_json_schema_describes_every_field() -> None:
     [
         {"enable_detail_pass": True},
         {"temporal_adain_factor": 0.5},
-        {"expand_prompt": True},
         {"videos": [{**VIDEO, "conditioning_type": "pose"}]},
     ],
 )

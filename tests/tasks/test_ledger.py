@@ -75,3 +75,14 @@ def test_two_runs_have_a_ledger_each() -> None:
         with new_ledger():
             current_ledger().enter("upload", "ran", 1)
         assert not outer.records
+
+
+def test_a_stage_that_was_called_twice_is_one_row() -> None:
+    """Its times add up, and it ran if it ran once; who watches hears of both."""
+    notes = Notes()
+    with watched_by(notes), new_ledger() as ledger:
+        current_ledger().enter("screen_prompt", "ran", 1.0)
+        current_ledger().enter("screen_prompt", "cached", 0.5)
+    rows = [record for record in ledger.table() if record.name == "screen_prompt"]
+    assert rows == [StageRecord(name="screen_prompt", state="ran", seconds=1.5)]
+    assert [line[-1] for line in notes.heard] == ["ran", "cached"]

@@ -13,8 +13,9 @@ from blocks.media_store import MediaStore
 from ltxv.errors import Misconfigured, Refused, Transient
 from ltxv.frozen import Frozen
 from ltxv.refs import Ref
+from ltxv.result import StageRecord
 from tasks.ledger import new_ledger
-from tasks.stage import Stage, StageKey, stage
+from tasks.stage import RETRIES, Stage, StageKey, stage
 
 
 class Work(Frozen):
@@ -180,3 +181,21 @@ def test_a_refusal_is_told_before_a_fault(store: MediaStore) -> None:
         run(lambda: failing.each([{"number": n, "store": store} for n in range(2)]))
     with pytest.raises(Misconfigured):
         run(lambda: failing.each([{"number": 0, "store": store}]))
+
+
+@pytest.mark.parametrize("error", [Misconfigured("no key"), Transient("busy")])
+def test_a_stage_that_may_fail_has_something_instead(store: MediaStore, error: Exception) -> None:
+    """The run goes on without its outcome, which is not kept: the next run tries again."""
+    made = counting([error] * (RETRIES + 1 if isinstance(error, Transient) else 1) + [None])
+    instead = ref("b")
+
+    def calls() -> tuple[Ref, StageRecord]:
+        with new_ledger() as ledger:
+            outcome = made.or_else(instead, text="a", store=store)
+            return outcome, ledger.records["encode_prompt"]
+
+    outcome, record = run(calls)  # type: ignore[misc]
+    assert outcome is instead
+    assert record.state == "ran"
+    outcome, record = run(calls)  # type: ignore[misc]
+    assert outcome.sha256 != instead.sha256

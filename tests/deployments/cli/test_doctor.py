@@ -8,15 +8,19 @@ from typing import Any
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 
+from blocks.captioner import Captioner
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
+from blocks.prompt_expander import PromptExpander
 from deployments.cli.main import app
 
 CHECKS = {
     *("python", "packages", "prefect", "ffmpeg", "ffprobe", "ffmpeg features"),
     *("encode and probe", "torch", "model", "memory", "store", "store address", "safety"),
+    "expander",
 }
 
 
@@ -75,6 +79,42 @@ def test_a_missing_checkpoint(prefect_server: None) -> None:
     _, checks, _ = doctor("--model", "doctor-none")
     assert failed(checks) == {"model"}
     assert "use one of tiny" in checks["model"]["remedy"]
+
+
+def test_an_expander_that_works(prefect_server: None) -> None:
+    """The embedded model is asked for an expansion, and one that is nobody is no failure."""
+    _, checks, _ = doctor("--model", "tiny", "--expander", "embedded")
+    assert failed(checks) == set()
+    assert "wrote 'a cat looks up' out" in checks["expander"]["detail"]
+    _, checks, _ = doctor("--model", "tiny")
+    assert checks["expander"]["detail"].startswith("none")
+
+
+def test_an_expander_and_a_captioner_that_do_not(
+    prefect_server: None, httpserver: HTTPServer
+) -> None:
+    """An endpoint that says no fails with where its settings are; so does the captioner."""
+    url = httpserver.url_for("/v1")
+    captioner = Captioner(base_url=url, model="vlm")
+    captioner.save("doctor-mute", overwrite=True)
+    PromptExpander(backend="endpoint", base_url=url, model="llm", captioner=captioner).save(
+        "doctor-mute", overwrite=True
+    )
+    httpserver.expect_request("/v1/chat/completions").respond_with_data("no", status=401)
+    code, checks, _ = doctor("--model", "tiny", "--expander", "doctor-mute")
+    assert (code, failed(checks)) == (1, {"expander", "captioner"})
+    assert "LTX Prompt Expander block" in checks["expander"]["remedy"]
+    assert "LTX Captioner block" in checks["captioner"]["remedy"]
+
+
+def test_a_model_that_is_not_downloaded_yet_is_a_warning(prefect_server: None) -> None:
+    """The doctor downloads nothing; it says how to."""
+    PromptExpander(backend="transformers", model="nobody/no-such-model").save(
+        "doctor-hub", overwrite=True
+    )
+    code, checks, _ = doctor("--model", "tiny", "--expander", "doctor-hub")
+    assert (code, checks["expander"]["state"]) == (0, "warning")
+    assert "hf download nobody/no-such-model" in checks["expander"]["remedy"]
 
 
 def test_an_unreachable_prefect_server() -> None:

@@ -1,0 +1,76 @@
+"""A short prompt written out by a language model, if a request asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flows.equipment import Equipment
+from ltxv.expansion import Expansion, ExpansionWork, begins_with_its_only_item
+from ltxv.plan import Plan
+from ltxv.refs import Ref
+from ltxv.request import VideoRequest
+from tasks.describe_item import Description, describe_item
+from tasks.expand_prompt import expand_prompt
+from tasks.screen_prompt import screen_prompt
+
+
+def expanded(
+    plan: Plan, request: VideoRequest, items: Sequence[Ref], *, by: str, use: Equipment
+) -> Plan:
+    """Return the plan with its prompt written out and judged once more.
+
+    A prompt that is long enough stays as it is, and so does one that nobody can write out at the
+    moment: that is a warning in the log.
+
+    Args:
+        plan: What was decided.
+        request: What was asked.
+        items: Prepared conditioning files, in the order of the plan's items.
+        by: Identity of the expander.
+        use: The blocks of the run.
+
+    Raises:
+        Refused: The expansion asks for what must not be made.
+        Misconfigured: It could not be judged, so it does not pass either.
+    """
+    if not use.expander.takes(plan.prompt):
+        return plan
+    unchanged = Expansion(text=plan.prompt, by="")
+    expansion = expand_prompt.or_else(
+        unchanged,
+        work=ExpansionWork(
+            text=plan.prompt,
+            seed=plan.seed,
+            conditioned=bool(items),
+            description=_description(request, items, use),
+        ),
+        by=by,
+        expander=use.expander,
+        store=use.store,
+    )
+    if expansion is unchanged:
+        return plan
+    requested = request.enable_safety_checker
+    screen_prompt(
+        text=expansion.text,
+        judge=use.safety.prompt_identity(requested=requested),
+        requested=requested,
+        expanded=True,
+        safety=use.safety,
+        store=use.store,
+    )
+    return plan.with_prompt(expansion.text, by=expansion.by)
+
+
+def _description(request: VideoRequest, items: Sequence[Ref], use: Equipment) -> str:
+    """Return what the video begins with, where one item says so and somebody can describe it."""
+    captioner = use.expander.captioner
+    if captioner is None or not begins_with_its_only_item(request):
+        return ""
+    return describe_item.or_else(
+        Description(text=""),
+        item=items[0],
+        by=captioner.identity,
+        captioner=captioner,
+        store=use.store,
+    ).text
