@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from blocks.internet.data_uri import is_data_uri
 from blocks.lora_source import is_hub_id
 from blocks.media_store import MediaStore
 from blocks.media_store.keys import OUTPUTS
@@ -52,10 +54,38 @@ def local_file(url: str, *, beside: Path, loc: Loc) -> Path | None:
     return path
 
 
+def with_stored_data(request: VideoRequest, store: MediaStore) -> VideoRequest:
+    """Return the request with the content of its data URIs put into ``store``, named by address.
+
+    Prefect takes no flow run whose parameters have more than 512 kB; a photo as a data URI has.
+    Unlike ``with_local_media`` this is for requests of strangers as well.
+
+    Args:
+        request: What to generate.
+        store: The store that the flow will be given; its limits hold.
+
+    Raises:
+        Refused: A data URI is malformed or too large.
+        Misconfigured: The store refuses the write.
+    """
+
+    def kept(url: str, loc: Loc) -> str:
+        if not is_data_uri(url.lstrip()):
+            return url
+        with tempfile.TemporaryDirectory(prefix="ltx-") as folder:
+            file = Path(folder) / "inline"
+            store.fetch(url, file, loc=loc)
+            return publish_input(file, store)
+
+    return replace_media(request, kept)
+
+
 def with_local_media(
     request: VideoRequest, store: MediaStore, *, beside: Path = _HERE
 ) -> VideoRequest:
     """Return the request with its local files put into ``store`` and named by their URLs there.
+
+    The content of data URIs goes there as well.
 
     Args:
         request: What to generate; its media may be paths.
@@ -71,7 +101,7 @@ def with_local_media(
         path = local_file(url, beside=beside, loc=loc)
         return url if path is None else publish_input(path, store)
 
-    data = replace_media(request, kept).model_dump()
+    data = replace_media(with_stored_data(request, store), kept).model_dump()
     for lora in request.lora_sources:
         path = local_lora(lora, beside=beside)
         if path is not None:

@@ -14,7 +14,7 @@ from typing import Any
 import ffmpeg
 
 from ltxv.errors import Loc, Misconfigured, Refused
-from ltxv.media.content import Content, reading, unreadable
+from ltxv.media.content import MAX_TRACKS, Content, reading, unreadable
 from ltxv.media.ffmpeg_run import FfmpegFailed, run_ffmpeg
 from ltxv.media.header import SECONDS, Unreadable, read_header
 from ltxv.media.limits import MediaLimits, check_size
@@ -67,7 +67,10 @@ def read_facts(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -
     if not streams:
         raise _unusable(loc, "it has no moving picture")
     stream = streams[0]
-    _check_frame(int(stream.get("width", 0)), int(stream.get("height", 0)), limits, loc)
+    width, height = int(stream.get("width", 0)), int(stream.get("height", 0))
+    if not (width and height):
+        raise _unusable(loc, "its frames have no size, or one that no decoder takes")
+    _check_frame(width, height, limits, loc)
     length = stream.get("duration") or header.get("format", {}).get("duration") or "0"
     _check_seconds(Fraction(length), limits, loc)
     if is_cut_short(path, content):
@@ -77,7 +80,9 @@ def read_facts(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -
     _check_seconds(listing.starts[-1] - listing.starts[0] + listing.last, limits, loc)
     _check_frame(listing.width, listing.height, limits, loc)
     stated = fraction(stream.get("avg_frame_rate", ""))
-    found = timing(listing.starts, last=listing.last, stated=stated)
+    found = timing(
+        listing.starts, last=listing.last, stated=stated, animated=content.reader == "gif"
+    )
     if not found.rate:
         raise _unusable(loc, "all of its frames are at the same time")
     return ClipFacts(
@@ -105,7 +110,7 @@ def animation_facts(path: Path, content: Content, *, limits: MediaLimits, loc: L
         width=found.width,
         height=found.height,
         rotation=0,
-        timing=timing(starts, last=lasting[-1], stated=Fraction(0)),
+        timing=timing(starts, last=lasting[-1], stated=Fraction(0), animated=True),
     )
 
 
@@ -192,6 +197,8 @@ def _too_slow(loc: Loc, seconds: float) -> Refused:
 
 def _reason(said: str) -> str:
     """Return the first thing that ffmpeg said of the clip, without paths and addresses."""
+    if "exceeds max_streams" in said:
+        return f"it has more than {MAX_TRACKS} tracks"
     if "not on whitelist" in said:
         return "its codec is not supported; H.264, HEVC, VP9 and AV1 are"
     for line in _SPLIT.split(said):

@@ -12,6 +12,9 @@ Kind = Literal["image", "video"]
 
 _HEAD = 4096
 _ALIGNMENT = 128
+MAX_TRACKS = 64
+"""ffmpeg opens a decoder for every track of a file before it is told which one is of interest."""
+
 _CLIP_DECODERS = (
     "h264,hevc,vvc,vp8,libvpx,vp9,libvpx-vp9,av1,libdav1d,libaom-av1,mpeg4,msmpeg4,msmpeg4v2,"
     "mpeg2video,mpeg1video,h263,wmv1,wmv2,theora,mjpeg,prores,dnxhd,cfhd,ffv1,ffvhuff,huffyuv,"
@@ -132,6 +135,7 @@ def reading(content: Content, *, max_pixels: int) -> dict[str, Any]:
         "protocol_whitelist": "file,pipe",
         # Of pictures only: ffprobe gives up on a clip whose sound has a decoder that is not listed.
         "codec_whitelist:v": _CLIP_DECODERS,
+        "max_streams": MAX_TRACKS,
         # Decoders count what they allocate, sides rounded up to 64 or so.
         "max_pixels": 2 * max_pixels + _ALIGNMENT**2,
     }

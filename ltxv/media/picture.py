@@ -147,11 +147,10 @@ def _damaged(said: str, job: _Job) -> Refused:
 
 def _unfit(why: Sequence[Any], job: _Job) -> Refused:
     reason, *values = why
-    if reason == "bomb":
+    if reason == "many":
         return Refused.because(
             job.loc,
-            f"is too large a picture ({values[0]}); at most {job.most:,} pixels are allowed. Send "
-            "a smaller version",
+            f"has {values[0]:,} pixels; at most {job.most:,} are allowed. Send a smaller version",
             type="image_too_large",
             max_resolution=job.most,
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -55,7 +56,8 @@ def main(arguments: list[str]) -> None:
     except Unfit as error:
         _tell(out, {"unfit": list(error.args)})
     except Image.DecompressionBombError as error:
-        _tell(out, {"unfit": ["bomb", str(error)]})
+        # Pillow tells how many pixels there are, and not of which sides.
+        _tell(out, {"unfit": ["many", *map(int, re.findall(r"\d+", str(error))[:1])]})
     except UnidentifiedImageError:
         _tell(out, {"damaged": ""})  # its text has the path of the file in it
     except Exception as error:  # noqa: BLE001 - Pillow's readers raise whatever they stumble over

@@ -35,7 +35,9 @@ class Timing:
     held: bool = False
 
 
-def timing(starts: Sequence[Fraction], *, last: Fraction, stated: Fraction) -> Timing:
+def timing(
+    starts: Sequence[Fraction], *, last: Fraction, stated: Fraction, animated: bool = False
+) -> Timing:
     """Return a clip's own frames and rate, or those it is to be brought to if they are uneven.
 
     The stated rate is taken where the frames bear it out, since containers round times; it is a
@@ -45,12 +47,16 @@ def timing(starts: Sequence[Fraction], *, last: Fraction, stated: Fraction) -> T
         starts: When each frame is shown, in seconds, in that order.
         last: For how long the last one is; 0 if unknown.
         stated: Average rate that the container states; 0 if none.
+        animated: Whether the last frame's time is meant as those of the others are; what a clip
+            states of its last frame is often a guess.
     """
     frames, span = len(starts), starts[-1] - starts[0] if starts else Fraction(0)
     if frames < 2:  # noqa: PLR2004 - no gap
         return Timing(frames, stated or (1 / last if last else Fraction(0)))
     gaps = sorted(later - start for start, later in pairwise(starts))
-    shortest = max(gaps[(frames - 1) // _STRAY], _FASTEST)
+    if animated:
+        gaps = sorted([*gaps, last])
+    shortest = max(gaps[len(gaps) // _STRAY], _FASTEST)
     if gaps[-1] > shortest * _UNEVEN + _ROUNDING:
         usual = [gap for gap in gaps if shortest <= gap <= shortest * _UNEVEN]
         tick = sum(usual, Fraction(0)) / len(usual) if usual else shortest

@@ -1,0 +1,1 @@
+"""What strangers send: odd and hostile media, and servers that misbehave."""
