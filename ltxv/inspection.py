@@ -14,6 +14,7 @@ from ltxv.credentials import Credentials
 from ltxv.errors import Refused
 from ltxv.frozen import Frozen
 from ltxv.media.tags import read_comment
+from ltxv.media.write import VideoQuality
 from ltxv.provenance import SIGNED
 
 
@@ -25,7 +26,7 @@ class Inspection(Frozen):
     model: Mapping[str, Any]
     seed: int
     request: Mapping[str, Any]
-    quality: str = "high"
+    quality: VideoQuality = "high"
     expansion: Mapping[str, str] | None = Field(
         default=None, description="The prompt as it was sent, and what wrote it out."
     )

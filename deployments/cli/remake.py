@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, Field, ValidationError
 
 from blocks.kept_media import kept_lora, kept_medium
 from blocks.ltx_model import LTXModel
@@ -14,6 +16,25 @@ from blocks.saved import saved
 from deployments.cli.server import reach_server
 from ltxv.errors import Refused
 from ltxv.media.write import VideoQuality
+
+_SHA256 = "^[0-9a-f]{64}$"
+
+
+class _Medium(BaseModel, extra="allow"):
+    kind: Literal["image", "video"]
+    sha256: str = Field(pattern=_SHA256)
+
+
+class _LoRA(BaseModel, extra="ignore"):
+    sha256: str = Field(pattern=_SHA256)
+    scale: float
+
+
+class _Request(BaseModel, extra="allow"):
+    """What our own tags have; a stranger's clip may have anything there."""
+
+    media: tuple[_Medium, ...] = ()
+    loras: tuple[_LoRA, ...] = ()
 
 
 class Recorded(NamedTuple):
@@ -52,30 +73,33 @@ def recorded_request(clip: Path, *, model: str, store: str) -> Recorded:
         _warn(f"{clip} was made by another model: {differs}")
     return Recorded(
         request=_with_media(made.request, made.seed, clip, saved(MediaStore, store)),
-        quality=cast("VideoQuality", made.quality),
+        quality=made.quality,
     )
 
 
 def _with_media(
     request: Mapping[str, Any], seed: int, clip: Path, store: MediaStore
 ) -> dict[str, Any]:
-    data = {field: value for field, value in request.items() if field != "media"}
+    try:
+        recorded = _Request.model_validate(request)
+    except ValidationError as error:
+        raise Refused.because(
+            (str(clip),), "has tags that LTX Flows does not understand", type="value_error"
+        ) from error
     items: dict[str, list[dict[str, Any]]] = {"image": [], "video": []}
     gone = []
-    for item in request.get("media", ()):
-        placed = dict(item)
-        kind, sha256 = placed.pop("kind"), placed.pop("sha256")
-        url = kept_medium(sha256, store)
+    for item in recorded.media:
+        url = kept_medium(item.sha256, store)
         if url is None:
-            gone.append(f"{kind} {sha256}")
-        items[kind].append({f"{kind}_url": url, **placed})
+            gone.append(f"{item.kind} {item.sha256}")
+        # Last, so that no clip can name a file of whoever makes it again.
+        items[item.kind].append({**(item.model_extra or {}), f"{item.kind}_url": url})
     loras = [
-        {"path": kept_lora(lora["sha256"], store), "scale": lora["scale"]}
-        for lora in request.get("loras", ())
+        {"path": kept_lora(lora.sha256, store), "scale": lora.scale} for lora in recorded.loras
     ]
     gone += [
-        f"LoRA {lora['sha256']}"
-        for lora, found in zip(request.get("loras", ()), loras, strict=True)
+        f"LoRA {lora.sha256}"
+        for lora, found in zip(recorded.loras, loras, strict=True)
         if found["path"] is None
     ]
     if gone:
@@ -86,7 +110,7 @@ def _with_media(
             type="file_download_error",
         )
     return {
-        **data,
+        **(recorded.model_extra or {}),
         "seed": seed,
         "images": items["image"],
         "videos": items["video"],

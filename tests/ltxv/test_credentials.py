@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import c2pa
 import numpy as np
 import pytest
 
@@ -133,3 +134,34 @@ def test_a_timestamp_authority_that_is_away_is_the_operators(
             identity=identity,
             timestamp_authority="http://127.0.0.1:9",
         )
+
+
+@pytest.mark.parametrize("claims", [0, "a cat", [1], None, {}])
+def test_whatever_somebody_signed_under_our_label_is_no_crash(
+    clips: Path, tmp_path: Path, identity: SigningIdentity, claims: Any
+) -> None:
+    """Another program's manifest may say anything; the clip's own tags still count."""
+    info = c2pa.C2paSignerInfo(b"es256", identity.certificate.encode(), identity.key.encode(), None)
+    created = {"action": "c2pa.created", "digitalSourceType": credentials._AI_GENERATED}
+    manifest = {
+        "claim_generator_info": [{"name": "another", "version": "1"}],
+        "format": "video/mp4",
+        "assertions": [
+            {"label": "c2pa.actions", "data": {"actions": [created]}},
+            {"label": credentials.CLAIMS, "data": claims},
+        ],
+    }
+    file = tmp_path / "clip.mp4"
+    settings = {"verify": {"verify_trust": False}}
+    with (
+        c2pa.Context.from_dict(settings) as context,
+        c2pa.Signer.from_info(info) as signer,
+        c2pa.Builder(json.dumps(manifest), context=context) as draft,
+        (clips / "plain.mp4").open("rb") as source,
+        file.open("w+b") as target,
+    ):
+        draft.sign(signer, "video/mp4", source, target)
+    found = inspect_clip(file)
+    assert found.request == CLAIMS["request"]
+    assert found.credentials.state == "invalid"
+    assert "checksum" in found.credentials.problems[0]
