@@ -32,6 +32,7 @@ from ltxv.errors import Refused
 ENTRYPOINTS: Mapping[str, str] = {
     "generate-video": "flows.generate.generate_video",
     "draft-videos": "flows.draft.draft_videos",
+    "sweep-settings": "flows.sweep.sweep_settings",
 }
 """Flows that a command goes on with, by the names their runs have at the server."""
 

@@ -29,7 +29,7 @@ from tasks.ledger import new_ledger, tell_note
 MOST_DRAFTS = 16
 
 
-@flow(name="draft-videos", flow_run_name="{drafts} drafts: {request.prompt:.50}")
+@flow(name="draft-videos", flow_run_name="{drafts} drafts: {request.headline}")
 def draft_videos(  # noqa: PLR0917 - the fields of the run form
     request: VideoRequest,
     drafts: Annotated[int, Field(ge=1, le=MOST_DRAFTS)] = 4,

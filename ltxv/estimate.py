@@ -6,6 +6,8 @@ figures). Time assumes an H200 in bf16; memory assumes everything resident and n
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from pydantic import Field
 
 from ltxv.frozen import Frozen
@@ -68,17 +70,42 @@ class PassLoad(Frozen):
     item_pixels: int = Field(description="Pixels of conditioning media to encode, all frames.")
 
 
-def estimate(
+class StageFlops(NamedTuple):
+    """Floating-point work of each GPU stage."""
+
+    encode_prompt: float
+    first_pass: float
+    second_pass: float
+    decode: float
+
+    @property
+    def seconds(self) -> StageFlops:
+        """The same as seconds on one H200."""
+        return StageFlops(*(flops / (PEAK_FLOPS * ATTAINED) for flops in self))
+
+
+def stage_flops(
     first: PassLoad, second: PassLoad, *, decoded_pixels: int, shape: ModelShape = LTXV_13B
-) -> Estimate:
-    """Return the cost of both passes and the decode of ``decoded_pixels`` pixels, all frames."""
-    passes = sum(
+) -> StageFlops:
+    """Return what each stage has to compute; the latents' upsampling belongs to the second pass."""
+    first_flops, second_flops = (
         load.forwards * forward_flops(load.tokens, shape=shape)
         + load.item_pixels * shape.encode_flops
         for load in (first, second)
     )
-    pixels = decoded_pixels * (shape.decode_flops + shape.upsample_flops)
-    flops = passes + pixels + shape.prompt_flops
+    return StageFlops(
+        encode_prompt=shape.prompt_flops,
+        first_pass=first_flops,
+        second_pass=second_flops + decoded_pixels * shape.upsample_flops,
+        decode=decoded_pixels * shape.decode_flops,
+    )
+
+
+def estimate(
+    first: PassLoad, second: PassLoad, *, decoded_pixels: int, shape: ModelShape = LTXV_13B
+) -> Estimate:
+    """Return the cost of both passes and the decode of ``decoded_pixels`` pixels, all frames."""
+    flops = sum(stage_flops(first, second, decoded_pixels=decoded_pixels, shape=shape))
     memory = shape.weight_bytes + max(
         _forward_bytes(second.tokens, shape), decoded_pixels * shape.decode_bytes
     )

@@ -20,7 +20,15 @@ from ltxv.engine import (
     PromptWork,
     SecondPassWork,
 )
-from ltxv.estimate import LTXV_13B, Estimate, ModelShape, PassLoad, estimate
+from ltxv.estimate import (
+    LTXV_13B,
+    Estimate,
+    ModelShape,
+    PassLoad,
+    StageFlops,
+    estimate,
+    stage_flops,
+)
 from ltxv.frozen import Frozen
 from ltxv.geometry import Size
 from ltxv.item_plan import ItemPlan, Medium, plan_items
@@ -105,6 +113,15 @@ class Plan(Frozen):
     def with_prompt(self, text: str, *, by: str) -> Plan:
         """Return the plan for a prompt that a language model wrote out."""
         return self.model_copy(update={"prompt": text, "prompt_by": by})
+
+    def stage_seconds(self, shape: ModelShape = LTXV_13B) -> StageFlops:
+        """Return the seconds that each GPU stage is expected to take on one H200."""
+        return stage_flops(
+            _load(self.first_pass, self.items),
+            _load(self.second_pass, self.items),
+            decoded_pixels=self.second_pass.width * self.second_pass.height * self.padded_frames,
+            shape=shape,
+        ).seconds
 
     def _pass(self, plan: PassPlan) -> dict[str, Any]:
         return {

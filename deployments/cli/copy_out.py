@@ -8,7 +8,7 @@ from pathlib import Path
 
 from blocks.media_store import MediaStore
 from ltxv.errors import Misconfigured
-from ltxv.result import VideoResult
+from ltxv.result import File, VideoResult
 
 
 def checked_target(output: Path) -> Path:
@@ -42,12 +42,21 @@ def copy_out(result: VideoResult, target: Path, *, store: MediaStore) -> None:
     Raises:
         Misconfigured: It cannot be written.
     """
+    copy_file(result.video, target, store=store)
+
+
+def copy_file(published: File, target: Path, *, store: MediaStore) -> None:
+    """Copy a published file to ``target``, whole or not at all.
+
+    Raises:
+        Misconfigured: It cannot be written.
+    """
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ltx-") as folder:
-            file = Path(folder) / "video.mp4"
-            store.fetch(result.video.url, file, loc=("video", "url"))
+            file = Path(folder) / "copy"
+            store.fetch(published.url, file, loc=(published.file_name,))
             file.replace(target)
     except OSError as error:
         raise Misconfigured(
-            f"{target} cannot be written: {error.strerror}; the video is at {result.video.url}"
+            f"{target} cannot be written: {error.strerror}; the file is at {published.url}"
         ) from error

@@ -16,6 +16,7 @@ from deployments.cli.inspect_clip import inspect_clip
 from deployments.cli.plan import plan
 from deployments.cli.refine import refine
 from deployments.cli.resume import resume
+from deployments.cli.sweep import sweep
 from ltxv import __version__
 from ltxv.errors import LTXError, Refused
 
@@ -33,6 +34,7 @@ app.command()(generate)
 app.command()(plan)
 app.command()(draft)
 app.command()(refine)
+app.command()(sweep)
 app.command()(resume)
 app.command("inspect")(inspect_clip)
 app.command()(demo)

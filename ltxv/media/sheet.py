@@ -16,7 +16,8 @@ from ltxv.engine import Frames
 _BACKGROUND = (18, 18, 20)
 _INK = (214, 214, 218)
 _GAP = 8
-_CAPTION = 26
+_LINE = 20
+_CAPTION = 6
 _TEXT = 15
 _JPEG_QUALITY = 85
 
@@ -27,6 +28,7 @@ class Cell(NamedTuple):
     picture: npt.NDArray[np.uint8]
     """(height, width, 3), RGB."""
     caption: str
+    """One line or several."""
 
 
 def contact_sheet(
@@ -65,20 +67,25 @@ def sheet_of(rows: Sequence[Sequence[Cell]], *, width: int = 1280) -> bytes:
     columns = max(len(row) for row in rows)
     cell = (width - _GAP * (columns + 1)) // columns
     heights = [max(_height(part.picture, cell) for part in row) for row in rows]
+    captions = [_CAPTION + _LINE * max(_lines(part) for part in row) for row in rows]
     sheet = Image.new(
-        "RGB", (width, sum(heights) + len(rows) * (_CAPTION + _GAP) + _GAP), color=_BACKGROUND
+        "RGB",
+        (width, sum(heights) + sum(captions) + (len(rows) + 1) * _GAP),
+        color=_BACKGROUND,
     )
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(_TEXT)
     top = _GAP
-    for row, height in zip(rows, heights, strict=True):
+    for row, height, caption_height in zip(rows, heights, captions, strict=True):
         for column, part in enumerate(row):
             left = _GAP + column * (cell + _GAP)
             picture = Image.fromarray(part.picture).resize((cell, _height(part.picture, cell)))
             sheet.paste(picture, (left, top))
-            caption = _fitting(part.caption, cell, draw=draw, font=font)
-            draw.text((left, top + height + _GAP // 2), caption, fill=_INK, font=font)
-        top += height + _CAPTION + _GAP
+            for number, line in enumerate(part.caption.split("\n")):
+                said = _fitting(line, cell, draw=draw, font=font)
+                below = top + height + _GAP // 2 + number * _LINE
+                draw.text((left, below), said, fill=_INK, font=font)
+        top += height + caption_height + _GAP
     content = io.BytesIO()
     sheet.save(content, "JPEG", quality=_JPEG_QUALITY)
     return content.getvalue()
@@ -87,6 +94,10 @@ def sheet_of(rows: Sequence[Sequence[Cell]], *, width: int = 1280) -> bytes:
 def _height(picture: npt.NDArray[np.uint8], width: int) -> int:
     height, wide, _ = picture.shape
     return max(1, round(width * int(height) / int(wide)))
+
+
+def _lines(cell: Cell) -> int:
+    return cell.caption.count("\n") + 1
 
 
 def _fitting(
