@@ -7,6 +7,7 @@ project, and only while the bytes that its result refers to are in the store.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from ltxv.refs import Ref
 
 _OURS = re.compile(r"(ltxv|blocks|tasks|flows)(\.[A-Za-z_]\w*)+", re.ASCII)
 _PLAIN_JSON = JSONSerializer().model_dump()
+_SEAL = "sha256"
 _REF_FIELDS = ("path", "sha256", "size")
 
 
@@ -66,7 +68,10 @@ class Records:
     def write(self, name: str, content: bytes) -> None:
         """Keep a record that could be read."""
         _check_plain(content)
-        self._backend.write(_record_key(name), content, content_type="application/json")
+        record = json.loads(content)
+        record[_SEAL] = _digest(record)
+        sealed = json.dumps(record).encode()
+        self._backend.write(_record_key(name), sealed, content_type="application/json")
 
 
 def _record_key(name: str) -> str:
@@ -86,8 +91,10 @@ def _checked(content: bytes, holds: Callable[[Ref], bool]) -> bytes:
         Unusable: It is damaged, names foreign code, or refers to bytes that ``holds`` denies.
     """
     record = _loaded(content)
-    if not isinstance(record, dict) or record.keys() != {"metadata", "result"}:
+    if not isinstance(record, dict) or record.keys() != {"metadata", "result", _SEAL}:
         raise Unusable("it is no result record")
+    if record[_SEAL] != _digest(record):
+        raise Unusable("it is damaged")
     metadata, result = record["metadata"], record["result"]
     if not isinstance(metadata, dict) or not _is_plain(metadata.get("serializer")):
         raise Unusable("its result is not plain JSON")
@@ -98,6 +105,12 @@ def _checked(content: bytes, holds: Callable[[Ref], bool]) -> bytes:
         _check_names(entry)
         _check_ref(entry, holds)
     return json.dumps({"metadata": metadata, "result": json.dumps(value)}).encode()
+
+
+def _digest(record: dict[str, Any]) -> str:
+    """Return a digest of what a record says; it shows damage, and no intent."""
+    said = json.dumps([record["metadata"], record["result"]], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _is_over(expiration: Any) -> bool:
@@ -117,7 +130,7 @@ def _check_plain(content: bytes) -> None:
     """
     try:
         record = json.loads(content)
-        serializer = record["metadata"]["serializer"]
+        serializer, _ = record["metadata"]["serializer"], record["result"]
     except (ValueError, KeyError, TypeError) as error:
         raise Misconfigured("the media store keeps nothing but Prefect's result records") from error
     if not _is_plain(serializer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import pickle
 from collections.abc import Callable
@@ -34,6 +35,8 @@ DAMAGED = {
     "no-serializer": b'{"metadata": {}, "result": "{}"}',
     "no-result": b'{"metadata": {"serializer": {"type": "json"}}}',
     "null": b"null",
+    "no-digest": b'{"metadata": {"serializer": {"type": "json"}}, "result": "1"}',
+    "other-digest": b'{"metadata": {"serializer": {"type": "json"}}, "result": "1", "sha256": ""}',
     "not-text": b"\xff\xfe\x00",
 }
 
@@ -51,7 +54,13 @@ def forged(value: Any, **serializer: Any) -> bytes:
     """Return a record as somebody with access to the store could write it."""
     metadata = {"serializer": {"type": "json", **serializer}, "storage_key": RECORD}
     result = value if isinstance(value, str) else json.dumps(value)
-    return json.dumps({"metadata": metadata, "result": result}).encode()
+    return sealed({"metadata": metadata, "result": result})
+
+
+def sealed(record: dict[str, Any]) -> bytes:
+    """Return a record with the digest that shows it is whole, which anybody can compute."""
+    said = json.dumps([record["metadata"], record["result"]], sort_keys=True)
+    return json.dumps({**record, "sha256": hashlib.sha256(said.encode()).hexdigest()}).encode()
 
 
 class Trap:
@@ -110,6 +119,12 @@ def test_a_forged_record_runs_no_code(
         store.read_path(RECORD)
     assert not ResultStore(result_storage=store).exists(RECORD)
     assert not mark.exists()
+
+
+def test_a_forged_record_that_names_nothing_foreign_is_read(store: MediaStore) -> None:
+    """The records of these tests are refused for what they name, not for their form."""
+    Path(store.root, KEY).write_bytes(forged({"seed": 1}))
+    assert json.loads(store.read_path(RECORD))["result"] == '{"seed": 1}'
 
 
 def test_the_trap_of_the_forged_records_works(tmp_path: Path) -> None:
