@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from prefect.runtime import flow_run
+
 from blocks.media_store import MediaStore
+from blocks.run_notes import RunNote, note_run
 from blocks.safety_checker import SafetyChecker
 from flows.equipment import Equipment
 from flows.prepare import Prepared
@@ -51,6 +54,9 @@ def publish(
         seed=plan.seed,
         stages=stages.table(),
     )
+    run = flow_run.get_id()
+    if run is not None:
+        note_run(run, RunNote(result=result, sheet=clip.sheet), use.store)
     report(result, plan, sheet=clip.sheet, store=use.store)
     tell_operator(_safety_page(clip, prepared, use.safety), key="safety")
     return result

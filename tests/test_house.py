@@ -8,7 +8,7 @@ import sys
 import pytest
 from prefect.flows import load_flow_from_entrypoint
 
-FLOWS = ["flows.generate.generate_video"]
+FLOWS = ["flows.generate.generate_video", "flows.batch.generate_batch"]
 HEAVY = ("torch", "diffusers", "transformers", "onnxruntime", "s3fs", "c2pa", "xllamacpp")
 
 
@@ -22,7 +22,8 @@ def python(code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", ["flows.generate", "deployments.cli", "blocks", "blocks.saved", "ltxv.plan"]
+    "module",
+    ["flows.generate", "flows.batch", "deployments.cli", "blocks", "blocks.saved", "ltxv.plan"],
 )
 def test_orchestration_starts_light(module: str) -> None:
     """A process that only orchestrates loads no model library."""

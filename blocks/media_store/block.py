@@ -22,6 +22,7 @@ from blocks.media_store.keys import RESULTS, is_key, output_key
 from blocks.media_store.leases import Lease
 from blocks.media_store.local_folder import LocalFolder
 from blocks.media_store.payloads import Payloads
+from blocks.media_store.place import Landlord, Place, place_at
 from blocks.media_store.records import Records
 from blocks.media_store.s3_bucket import S3Access, S3Bucket
 from ltxv.errors import Loc, Misconfigured
@@ -47,6 +48,7 @@ class MediaStore(WritableFileSystem):
         public_base_url: Address under which the root is served to callers.
         presign_seconds: How long a signed address opens.
         lease_seconds: When what a dead process was making is free for others.
+        places: Where batches may read and write besides the store.
         limits: What fetching a stranger's URL may cost.
 
     Example:
@@ -109,6 +111,12 @@ class MediaStore(WritableFileSystem):
         le=600,
         description="Seconds after which others may make what a process that died was making; the "
         "same for all that use the store.",
+    )
+    places: tuple[str, ...] = Field(
+        default=(),
+        description="Folders besides the store's own, as absolute paths, `s3://` (with the store's "
+        "key) or any other fsspec address (with the machine's credentials), below which batches "
+        "may read manifests and media and write results.",
     )
     limits: FetchLimits = Field(
         default_factory=FetchLimits, description="How much fetching a stranger's URL may cost."
@@ -235,6 +243,31 @@ class MediaStore(WritableFileSystem):
         """
         return Lease(self._backend, name, term=self.lease_seconds)
 
+    def place(self, folder: str, *, loc: Loc, to_write: bool = False) -> Place:
+        """Return the folder at an address, if runs may use it: own files, or below ``places``.
+
+        Args:
+            folder: An absolute path, or an address with a scheme.
+            loc: What names it, for the refusal.
+            to_write: Whether files are going to be written there.
+
+        Raises:
+            Refused: It is no address of a folder, or the operator has not opened it.
+        """
+        landlord = Landlord(
+            root=self.root.rstrip("/") if self._is_s3 else str(self._folder),
+            own=self._backend,
+            places=self.places,
+            bucket=lambda root: S3Bucket(
+                root, self._access, public_base_url=None, presign_seconds=self.presign_seconds
+            ),
+        )
+        return place_at(folder, landlord, loc=loc, to_write=to_write)
+
+    def own_place(self, folder: str) -> Place:
+        """Return one of the store's own folders, such as ``outputs/batches``."""
+        return Place(self._backend, f"{folder}/", self.own_address(folder))
+
     def remove(self, path: str) -> None:
         """Remove what the store keeps under ``path``; there may be none.
 
@@ -351,15 +384,18 @@ class MediaStore(WritableFileSystem):
     def _backend(self) -> Backend:
         if not self._is_s3:
             return LocalFolder(self._folder, public_base_url=self.public_base_url)
-        access = S3Access(
+        return S3Bucket(
+            self.root,
+            self._access,
+            public_base_url=self.public_base_url,
+            presign_seconds=self.presign_seconds,
+        )
+
+    @property
+    def _access(self) -> S3Access:
+        return S3Access(
             endpoint_url=self.endpoint_url,
             region=self.region,
             key=self.key.get_secret_value() if self.key else None,
             secret=self.secret.get_secret_value() if self.secret else None,
-        )
-        return S3Bucket(
-            self.root,
-            access,
-            public_base_url=self.public_base_url,
-            presign_seconds=self.presign_seconds,
         )

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from deployments.cli.batch import batch
 from deployments.cli.demo import demo
 from deployments.cli.doctor import doctor
 from deployments.cli.draft import draft
@@ -36,6 +37,7 @@ app.command()(draft)
 app.command()(refine)
 app.command()(sweep)
 app.command()(resume)
+app.command()(batch)
 app.command("inspect")(inspect_clip)
 app.command()(demo)
 app.command()(doctor)
