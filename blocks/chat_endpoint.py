@@ -65,19 +65,24 @@ class ChatEndpoint:
             Misconfigured: It refuses the call or answers with something else than a completion.
         """
         body = {"model": self.model, "messages": list(messages), **options}
-        key = self.key.get_secret_value() if self.key else None
+        # Not compressed: what a few bytes become cannot be bounded before they are there.
+        headers = {"Accept-Encoding": "identity"}
+        if self.key:
+            headers["Authorization"] = f"Bearer {self.key.get_secret_value()}"
         deadline = time.monotonic() + self.seconds
         try:
             with httpx.stream(
                 "POST",
                 f"{self.base_url.rstrip('/')}/chat/completions",
                 json=body,
-                headers={"Authorization": f"Bearer {key}"} if key else {},
+                headers=headers,
                 timeout=self.seconds,
                 follow_redirects=False,
             ) as response:
                 self._check(response)
                 return self._read(response, deadline)
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise self.unusable("has an address that is none") from error
         except httpx.HTTPError as error:
             raise Transient(
                 f"{self.who} could not be asked ({type(error).__name__}); {self.without}"
@@ -98,7 +103,7 @@ class ChatEndpoint:
 
     def _read(self, response: httpx.Response, deadline: float) -> Answer:
         content = bytearray()
-        for part in response.iter_bytes():
+        for part in response.iter_raw():
             content += part
             if len(content) > _MOST_BYTES:
                 raise self.unusable(f"answered with more than {_MOST_BYTES} bytes")

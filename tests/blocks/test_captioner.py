@@ -71,6 +71,12 @@ def test_an_endpoint_that_is_away_may_come_back(httpserver: HTTPServer) -> None:
         captioner(httpserver).describe(FRAMES)
 
 
+def test_an_address_that_is_none_is_an_error() -> None:
+    """It looks like one in the form, and is found out at the first picture."""
+    with pytest.raises(Misconfigured, match="address that is none"):
+        Captioner(base_url="http://[::1/v1", model="vlm").describe(FRAMES)
+
+
 def test_identity_is_model_and_address(httpserver: HTTPServer) -> None:
     """Another model describes anew; another key does not."""
     one = captioner(httpserver)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import socket
 import uuid
 from itertools import repeat
@@ -117,6 +119,16 @@ def test_an_endpoint_that_fails_shows_no_key(
     with pytest.raises(error) as caught:
         expander(httpserver).expand(WORK)
     assert KEY not in str(caught.value)
+
+
+def test_a_compressed_bomb_stays_packed(httpserver: HTTPServer) -> None:
+    """An answer is not unpacked: a megabyte could become a gigabyte before anyone looks."""
+    packed = gzip.compress(json.dumps(completion("a " * 10**6)).encode())
+    httpserver.expect_request(COMPLETIONS).respond_with_data(
+        packed, headers={"Content-Encoding": "gzip"}
+    )
+    with pytest.raises(Misconfigured, match="something else than a completion"):
+        expander(httpserver).expand(WORK)
 
 
 def test_silence_and_trickling_end_in_time(httpserver: HTTPServer) -> None:
