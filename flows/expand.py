@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flows.equipment import Equipment
-from ltxv.expansion import Expansion, ExpansionWork, begins_with_its_only_item
+from ltxv.expansion import ExpansionWork, begins_with_its_only_item
 from ltxv.plan import Plan
 from ltxv.refs import Ref
 from ltxv.request import VideoRequest
-from tasks.describe_item import Description, describe_item
-from tasks.expand_prompt import expand_prompt
 from tasks.screen_prompt import screen_prompt
+from tasks.settle_prompt import settle_prompt
 
 
 def expanded(
@@ -35,20 +34,14 @@ def expanded(
     """
     if not use.expander.takes(plan.prompt):
         return plan
-    unchanged = Expansion(text=plan.prompt, by="")
-    expansion = expand_prompt.or_else(
-        unchanged,
-        work=ExpansionWork(
-            text=plan.prompt,
-            seed=plan.seed,
-            conditioned=bool(items),
-            description=_description(request, items, use),
-        ),
+    expansion = settle_prompt(
+        ExpansionWork(text=plan.prompt, seed=plan.seed, conditioned=bool(items)),
+        item=items[0] if begins_with_its_only_item(request) else None,
         by=by,
         expander=use.expander,
         store=use.store,
     )
-    if expansion is unchanged:
+    if expansion.by is None:
         return plan
     requested = request.enable_safety_checker
     screen_prompt(
@@ -60,17 +53,3 @@ def expanded(
         store=use.store,
     )
     return plan.with_prompt(expansion.text, by=expansion.by)
-
-
-def _description(request: VideoRequest, items: Sequence[Ref], use: Equipment) -> str:
-    """Return what the video begins with, where one item says so and somebody can describe it."""
-    captioner = use.expander.captioner
-    if captioner is None or not begins_with_its_only_item(request):
-        return ""
-    return describe_item.or_else(
-        Description(text=""),
-        item=items[0],
-        by=captioner.identity,
-        captioner=captioner,
-        store=use.store,
-    ).text

@@ -73,7 +73,7 @@ class Expansion(Frozen):
     """A prompt that was written out."""
 
     text: str
-    by: str = Field(description="Name of the model that did it.")
+    by: str | None = Field(description="Name of the model that did it; None if nobody could.")
 
 
 class LanguageModel(Protocol):

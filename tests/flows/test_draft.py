@@ -54,6 +54,7 @@ def parameters(house: House, *, drafts: int = 3, **fields: Any) -> dict[str, Any
         "model": house.model,
         "store": house.store,
         "safety": house.safety,
+        "expander": house.expander,
     }
 
 

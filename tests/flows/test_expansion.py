@@ -14,10 +14,13 @@ from pytest_httpserver import HTTPServer
 from blocks.captioner import Captioner
 from blocks.prompt_expander import PromptExpander
 from blocks.saved import saved
+from deployments.flow_runs import resume_with
 from ltxv.errors import Refused
 from ltxv.media.tags import read_comment
+from tasks.ledger import watched_by
 from tests.chat_server import COMPLETIONS, asked, says
 from tests.flows.conftest import House
+from tests.flows.test_draft import Counting, drafted
 from tests.flows.test_generate import PHOTO, data_uri, path_of, states
 from tests.flows.test_safety import pages_of_the_last_run
 
@@ -71,11 +74,15 @@ def test_what_is_not_asked_for_or_not_short_stays(writing: Writing, httpserver: 
     assert house.make(prompt="a cat looks", expand_prompt=True).prompt == WRITTEN
 
 
-def test_a_failure_costs_the_expansion_alone(writing: Writing, httpserver: HTTPServer) -> None:
+def test_a_failure_costs_the_expansion_alone(
+    writing: Writing, httpserver: HTTPServer, caplog: pytest.LogCaptureFixture
+) -> None:
     """The prompt stays as it is for this run; the next one asks again."""
     httpserver.expect_request(COMPLETIONS).respond_with_data("{", status=200)
     house = writing()
-    failed = house.make(expand_prompt=True)
+    with caplog.at_level("WARNING"):
+        failed = house.make(expand_prompt=True)
+    assert "expand_prompt failed, the run goes on: the prompt expander" in caplog.text
     assert (failed.prompt, states(failed)["expand_prompt"]) == ("a cat looks up", "ran")
     assert "expansion" not in json.loads(read_comment(path_of(failed)) or "")
     says(httpserver, WRITTEN)
@@ -182,3 +189,20 @@ def test_the_embedded_model_expands_in_a_run(house: House) -> None:
     expander = saved(PromptExpander, "embedded")
     assert states(embedded.make(expand_prompt=True))["expand_prompt"] == "cached"
     assert expander.takes("a cat looks up")
+
+
+@pytest.mark.parametrize("first", ["", WRITTEN])
+def test_drafts_are_refined_with_the_text_they_were_made_with(
+    writing: Writing, httpserver: HTTPServer, first: str
+) -> None:
+    """All drafts share one text, and a model that comes back later alters none."""
+    says(httpserver, first)
+    house = writing()
+    run, made = drafted(house, expand_prompt=True, drafts=2)
+    assert made.ran["encode_prompt"] == 1
+    says(httpserver, "Something else altogether.")
+    refining = Counting()
+    with watched_by(refining):
+        (result,) = resume_with(run, {"drafts": [2]})
+    assert (result.prompt, result.seed) == (first or "a cat looks up", 8)
+    assert "first_pass" not in refining.ran
