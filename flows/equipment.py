@@ -10,6 +10,7 @@ from blocks.media_store import MediaStore
 from blocks.prompt_expander import PromptExpander
 from blocks.safety_checker import SafetyChecker
 from blocks.saved import saved
+from flows.start import start_of_this_run
 
 
 class Equipment(NamedTuple):
@@ -20,6 +21,10 @@ class Equipment(NamedTuple):
     safety: SafetyChecker
     credentials: ContentCredentials
     expander: PromptExpander
+
+    def anew(self) -> Equipment:
+        """Return the same, but with nothing in the store that was made before this run began."""
+        return self._replace(store=self.store.anew_since(start_of_this_run()))
 
 
 def equipment(*, model: str, store: str, safety: str, credentials: str, expander: str) -> Equipment:

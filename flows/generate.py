@@ -25,6 +25,7 @@ def generate_video(  # noqa: PLR0917 - the fields of the run form
     quality: VideoQuality = "high",
     credentials: str = DEFAULT,
     expander: str = DEFAULT,
+    refresh: bool = False,
 ) -> VideoResult:
     """Generate a video from a prompt and any number of images and videos.
 
@@ -37,6 +38,7 @@ def generate_video(  # noqa: PLR0917 - the fields of the run form
         credentials: Name of the saved LTX Content Credentials block that signs the mp4.
         expander: Name of the saved LTX Prompt Expander block that writes prompts out, for
             requests that ask for it.
+        refresh: Whether to make every stage anew, and keep that in place of what was there.
 
     Returns:
         The video's address, the prompt and seed used, and what each stage did.
@@ -51,4 +53,6 @@ def generate_video(  # noqa: PLR0917 - the fields of the run form
     use = equipment(
         model=model, store=store, safety=safety, credentials=credentials, expander=expander
     )
+    if refresh:
+        use = use.anew()
     return make_video(request, seed=seed_of_this_run(), use=use, quality=quality)

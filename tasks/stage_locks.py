@@ -14,6 +14,7 @@ from prefect.logging import get_logger, get_run_logger
 from blocks.media_store import MediaStore
 from blocks.media_store.leases import Lease
 from ltxv.errors import Cancelled, LTXError, Transient
+from tasks.ledger import tell_note
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
@@ -146,12 +147,10 @@ class _Wait:
         if time.monotonic() < self._say_at:
             return
         self._say_at = time.monotonic() + _SAY_AGAIN_SECONDS
-        _logger().info(
-            "waiting for %s, which %s is making at this moment (%.0f s so far)",
-            _stage_of(self._key),
-            self._lease.holder,
-            self.seconds,
-        )
+        stage, holder = _stage_of(self._key), self._lease.holder
+        note = f"waiting for {stage}, which {holder} is making ({self.seconds:.0f} s so far)"
+        _logger().info(note)
+        tell_note(note)
 
 
 def _release(key: str, lease: Lease) -> None:

@@ -18,6 +18,8 @@ class Found:
     size: int
     content_type: str
     """MIME type it is served with; empty if none is known."""
+    modified: float
+    """When it was written, in seconds of the Unix time, by the place's own clock."""
 
 
 class Backend(Protocol):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from prefect.filesystems import WritableFileSystem
-from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
+from pydantic import Field, HttpUrl, PrivateAttr, SecretStr, field_validator, model_validator
 
 from blocks import internet
 from blocks.internet import Fetched, FetchLimits
@@ -121,6 +122,8 @@ class MediaStore(WritableFileSystem):
     limits: FetchLimits = Field(
         default_factory=FetchLimits, description="How much fetching a stranger's URL may cost."
     )
+
+    _since: float = PrivateAttr(default=0)
 
     @field_validator("root")
     @classmethod
@@ -234,6 +237,15 @@ class MediaStore(WritableFileSystem):
             Misconfigured: The store denies access.
         """
         return self._records.has(path)
+
+    def anew_since(self, moment: datetime) -> MediaStore:
+        """Return the same store, in which results that were kept before a moment count as absent.
+
+        The moment is compared with the clock of the place where the store is.
+        """
+        store = self.model_copy()
+        store._since = moment.timestamp()  # noqa: SLF001 - a copy of ours
+        return store
 
     def lease(self, name: str) -> Lease:
         """Return a claim on ``name``, not yet made, that one party at a time can hold.
@@ -367,7 +379,7 @@ class MediaStore(WritableFileSystem):
 
     @property
     def _records(self) -> Records:
-        return Records(self._backend, self.holds)
+        return Records(self._backend, self.holds, since=self._since)
 
     @property
     def _is_s3(self) -> bool:

@@ -32,8 +32,9 @@ class LocalFolder:
         with disk_faults(self._root):
             if not path.is_file():
                 return None
-            size = path.stat().st_size
-        return Found(size=size, content_type=mimetypes.guess_type(path.name)[0] or "")
+            about = path.stat()
+        content_type = mimetypes.guess_type(path.name)[0] or ""
+        return Found(about.st_size, content_type, modified=about.st_mtime)
 
     def read(self, key: str) -> bytes:
         """Return the bytes of a small file; ``FileNotFoundError`` if there is none."""

@@ -36,11 +36,15 @@ class Unusable(Exception):
 
 
 class Records:
-    """Result records in a backend, each used only while ``holds`` grants all it refers to."""
+    """Result records in a backend, each used only while ``holds`` grants all it refers to.
 
-    def __init__(self, backend: Backend, holds: Callable[[Ref], bool]) -> None:
+    Those written before ``since``, in seconds of the Unix time, count as absent.
+    """
+
+    def __init__(self, backend: Backend, holds: Callable[[Ref], bool], *, since: float = 0) -> None:
         self._backend = backend
         self._holds = holds
+        self._since = since
 
     def read(self, name: str) -> bytes:
         """Return a record that can be used."""
@@ -49,7 +53,8 @@ class Records:
         except FileNotFoundError as error:
             raise Transient(f"the media store has no result {name}; run its task again") from error
         except Unusable as error:
-            get_logger("media_store").warning("The result %s is not used: %s.", name, error)
+            if not self._since:
+                get_logger("media_store").warning("The result %s is not used: %s.", name, error)
             raise Transient(
                 f"the result {name} is not used: {error}; run its task again"
             ) from error
@@ -63,7 +68,11 @@ class Records:
         return not _is_over(record["metadata"].get("expiration"))
 
     def _usable(self, name: str) -> bytes:
-        return _checked(self._backend.read(_record_key(name)), self._holds)
+        key = _record_key(name)
+        found = self._backend.find(key) if self._since else None
+        if found is not None and found.modified < self._since:
+            raise Unusable("it is to be made anew")
+        return _checked(self._backend.read(key), self._holds)
 
     def write(self, name: str, content: bytes) -> None:
         """Keep a record that could be read."""

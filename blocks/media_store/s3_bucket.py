@@ -50,7 +50,8 @@ class S3Bucket:
                 head = self._files.call_s3("head_object", Bucket=bucket, Key=name)
         except FileNotFoundError:
             return None
-        return Found(size=head["ContentLength"], content_type=head.get("ContentType", ""))
+        modified = head["LastModified"].timestamp()
+        return Found(head["ContentLength"], head.get("ContentType", ""), modified=modified)
 
     def read(self, key: str) -> bytes:
         """Return the bytes of a small object, in one request."""

@@ -96,6 +96,10 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
         VideoQuality | None,
         option("How much detail the mp4 keeps: low, medium, high (default) or maximum."),
     ] = None,
+    refresh: Annotated[
+        bool,
+        typer.Option("--refresh", help="Make every stage anew; nothing is taken from the store."),
+    ] = False,
     output: Output = None,
     model: Model = DEFAULT,
     store: Store = DEFAULT,
@@ -113,6 +117,7 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
     ltx generate --prompt "..." --image first.jpg --image last.jpg@120:0.8 --video clip.mp4@24
     ltx generate request.json --set first_pass_number_of_steps=6
     ltx generate --from cat.mp4
+    ltx generate request.json --refresh
     """  # noqa: D301 - the \b tells the help to keep the lines below as they are
     given = {
         "prompt": prompt,
@@ -148,6 +153,7 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
         expander=expander,
         quality=quality or "high",
         output=output,
+        refresh=refresh,
     )
     typer.echo(result.model_dump_json())
 

@@ -28,6 +28,7 @@ def run(
     beside: Path,
     quality: VideoQuality = "high",
     output: Path | None = None,
+    refresh: bool = False,
 ) -> VideoResult:
     """Generate the video in this process, with local files allowed, and show it going on.
 
@@ -41,6 +42,7 @@ def run(
         beside: Folder that relative paths in the request start from.
         quality: How much detail the mp4 keeps.
         output: Where to copy the finished mp4.
+        refresh: Whether to make every stage anew.
     """
     refuse_unsupported(request)
     target = None if output is None else checked_target(output)
@@ -60,6 +62,7 @@ def run(
             quality=quality,
             credentials=credentials,
             expander=expander,
+            refresh=refresh,
         )
     if target is not None:
         copy_out(result, target, store=kept)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,24 @@ def test_an_expired_outcome_is_made_anew(store: MediaStore) -> None:
         run(lambda: made(text="a", store=store))
         run(lambda: made(text="a", store=store))
     assert ledger.records["encode_prompt"].state == "ran"
+
+
+def test_what_was_made_before_a_moment_is_made_anew_once(store: MediaStore) -> None:
+    """A store that counts older outcomes as absent uses what was made since, as a retry needs."""
+    outcomes: list[Exception | None] = [None, None, None]
+    made = counting(outcomes)
+    run(lambda: made(text="a", store=store))
+    time.sleep(0.05)  # a file's time comes from a clock that ticks every few milliseconds
+    since = store.anew_since(datetime.now(UTC))
+    time.sleep(0.05)
+    with new_ledger() as ledger:
+        run(lambda: made(text="a", store=since))
+        run(lambda: made(text="a", store=since))
+    assert ledger.records["encode_prompt"].state == "ran"
+    with new_ledger() as ledger:
+        run(lambda: made(text="a", store=since))
+    assert ledger.records["encode_prompt"].state == "cached"
+    assert len(outcomes) == 1
 
 
 def test_refusals_side_by_side_are_one(store: MediaStore) -> None:
