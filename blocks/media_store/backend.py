@@ -19,7 +19,8 @@ class Found:
     content_type: str
     """MIME type it is served with; empty if none is known."""
     modified: float
-    """When it was written, in seconds of the Unix time, by the place's own clock."""
+    """When it was written, in seconds of the Unix time, by the place's own clock; 0 where that is
+    not known."""
 
 
 class Backend(Protocol):

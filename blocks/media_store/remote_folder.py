@@ -27,7 +27,7 @@ class RemoteFolder:
                 return None
             if info.get("type") != "file":
                 return None
-            return Found(size=info.get("size") or 0, content_type="")
+            return Found(size=info.get("size") or 0, content_type="", modified=0)
 
     def read(self, key: str) -> bytes:
         """Return the bytes of a small file; ``FileNotFoundError`` if there is none."""
