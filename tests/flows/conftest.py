@@ -14,6 +14,7 @@ from blocks.internet import FetchLimits
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from blocks.safety_checker import SafetyChecker
+from flows.equipment import Equipment, equipment
 from flows.generate import generate_video
 from ltxv.engine_options import EngineOptions
 from ltxv.request import parse_request
@@ -37,6 +38,17 @@ class House:
         """Run the flow on a small request."""
         return generate_video(
             small_request(**fields),
+            model=self.model,
+            store=self.store,
+            safety=self.safety,
+            credentials=self.credentials,
+            expander=self.expander,
+        )
+
+    @property
+    def equipment(self) -> Equipment:
+        """The blocks themselves."""
+        return equipment(
             model=self.model,
             store=self.store,
             safety=self.safety,

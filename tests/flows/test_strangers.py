@@ -21,7 +21,6 @@ from blocks.internet import FetchLimits
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from blocks.safety_checker import SafetyChecker
-from flows.equipment import equipment
 from flows.prepare import prepare
 from ltxv.engine import Frames
 from ltxv.engine_options import EngineOptions
@@ -451,12 +450,7 @@ def test_what_cannot_be_used_is_one_clear_error(
 @pytest.fixture(scope="module")
 def taken(door: Door) -> dict[str, tuple[MediaRef, Frames]]:
     """Return what was found of all that is odd and good, and the frames that the model gets."""
-    use = equipment(
-        model=door.house.model,
-        store=door.house.store,
-        safety=door.house.safety,
-        credentials=door.house.credentials,
-    )
+    use = door.house.equipment
 
     @flow(name="prepared")
     def prepared(**fields: Any) -> Any:
