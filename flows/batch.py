@@ -5,6 +5,7 @@
 
 import hashlib
 import time
+from contextlib import suppress
 from pathlib import PurePosixPath
 from threading import Event
 from typing import Annotated
@@ -26,8 +27,9 @@ from flows.crew import work_off
 from flows.equipment import Equipment, equipment
 from flows.plain_errors import log_errors_plainly
 from flows.row_run import Runs, RunsHere, RunsOf, record_of, run_row
+from flows.row_turn import turn
 from ltxv.batch_result import BatchResult
-from ltxv.errors import Refused
+from ltxv.errors import LTXError, Refused
 from ltxv.manifest import read_manifest
 from ltxv.media.write import VideoQuality
 from ltxv.row_record import RowRecord
@@ -105,18 +107,31 @@ def generate_batch(  # noqa: PLR0917 - the fields of the run form
     _refuse_too_costly(book, max_gpu_seconds)
 
     def make(row: BatchRow) -> RowRecord:
+        made = None
         try:
-            return run_row(row, runs, use.store)
-        except Exception as error:  # noqa: BLE001 - no row stops the others
+            with turn(row, use.store, finished=lambda: book.finished(row), stop=stop) as found:
+                if found is not None:
+                    return found
+                made = run_row(row, runs, use.store)
+                book.keep(made)
+                return made
+        except Exception as error:
+            if made is not None:  # and cannot be noted: the next rows could not be either
+                raise
             return record_of(row, error)
 
+    book.close()  # before anything is paid for, see that results can be written
     try:
-        book.close()  # before anything is paid for, see that results can be written
         work_off(book.to_run, make, at_once=concurrency, enter=book.enter, stop=stop)
+    except BaseException:
+        with suppress(LTXError):  # what ended the batch is what is told
+            book.close()
+        raise
+    else:
+        book.close()
     finally:
         result = book.result(read, seconds=time.monotonic() - began)
         report_batch(result, book, store=use.store)
-    book.close()
     return result
 
 

@@ -31,6 +31,7 @@ class Book:
         self._records: dict[int, RowRecord] = {}
         self._ended = 0
         self._ill: list[RowRecord] = []
+        self._by_others: set[int] = set()
         self.to_run: list[BatchRow] = []
         for row in ready:
             known = row if isinstance(row, RowRecord) else self._known(row)
@@ -45,7 +46,7 @@ class Book:
         return list(self._records.values())
 
     def enter(self, record: RowRecord) -> None:
-        """Write down what became of a row, so that a crash does not lose it.
+        """Write down what became of a row.
 
         Raises:
             Misconfigured: The results cannot be written, or several rows in a row failed by what
@@ -55,8 +56,6 @@ class Book:
         self._records[record.line] = record
         if record.state == "not_run":
             return
-        if record.state == "done":
-            self._results.keep(record)
         self._ended += 1
         watcher = batch_watcher()
         if watcher is not None:
@@ -64,9 +63,27 @@ class Book:
         self._results.write(self.records)
         self._stop_if_ill(record)
 
+    def finished(self, row: BatchRow) -> RowRecord | None:
+        """Return what another batch noted of a row since this one looked."""
+        found = self._results.finished(row.id, digest=row.digest)
+        if found is None:
+            return None
+        self._by_others.add(row.line)
+        return found.model_copy(update={"line": row.line})
+
+    def keep(self, record: RowRecord) -> None:
+        """Note a finished row, so that no crash loses it.
+
+        Raises:
+            Misconfigured: The results cannot be written.
+            Transient: Their place cannot be reached.
+        """
+        self._results.keep(record)
+
     def made(self) -> list[RowRecord]:
         """Return the rows that this run made."""
-        return [record for record in self._of("done") if record.line in self._run]
+        mine = self._run.keys() - self._by_others
+        return [record for record in self._of("done") if record.line in mine]
 
     def result(self, manifest: Manifest, *, seconds: float) -> BatchResult:
         """Return the counts."""

@@ -23,7 +23,7 @@ def work_off(
 
     Args:
         rows: What is to be done.
-        make: Makes one; whatever goes wrong with it is in its record.
+        make: Makes one; what goes wrong with it is in its record, and what it raises ends the work.
         at_once: How many at a time.
         enter: Takes each record, in this thread, as soon as it is there. What it raises ends the
             work, as does a signal: no row is begun any more.

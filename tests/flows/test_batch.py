@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from prefect.client.schemas.sorting import ArtifactSort
 from pytest_httpserver import HTTPServer
 
 from flows.batch_watch import batches_watched_by
-from ltxv.errors import Misconfigured, Refused
+from ltxv.errors import LTXError, Misconfigured, Refused
 from ltxv.row_record import RowRecord
 from tests.flows.batches import (
+    BAD,
     TORN,
     lines_of,
     row,
@@ -222,14 +224,33 @@ def test_results_that_cannot_be_written_end_the_batch(house: House, tmp_path: Pa
     assert (result.kept, result.made) == (1, 3)
 
 
-def test_a_fault_of_every_row_ends_the_batch(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_of_every_row_ends_the_batch(house: House, tmp_path: Path) -> None:
     """Three rows after each other that only the operator can mend are enough."""
-    monkeypatch.setenv("TMPDIR", "/nonexistent")
-    monkeypatch.setattr("tempfile.tempdir", "/nonexistent")
+    house.root.mkdir()
+    (house.root / "prompts").write_text("in the way")
     manifest = write(tmp_path / "night.jsonl", *[row(str(number)) for number in range(6)])
     with pytest.raises(Misconfigured, match="3 rows after each other failed"):
         run(house, manifest, concurrency=1, output=str(tmp_path / "out"))
     states = [line["state"] for line in lines_of(str(tmp_path / "out" / "results.jsonl"))]
     assert states == ["failed"] * 3 + ["not_run"] * 3
+
+
+def test_two_batches_at_once_make_each_clip_once(house: House, tmp_path: Path) -> None:
+    """A schedule that overlaps itself does the work of one."""
+    manifest = write(tmp_path / "night.jsonl", *[row(str(number)) for number in range(4)], BAD)
+    found: list[Any] = []
+
+    def one() -> None:
+        try:
+            found.append(run(house, manifest, output=str(tmp_path / "out")))
+        except LTXError as error:
+            found.append(error)
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [result.failed for result in found] == [1, 1]
+    assert sum(result.made for result in found) == 4
+    assert len(video_runs(house)) == 4
