@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help install demo test test-slow lint bench bench-gpu clean
+.PHONY: help install demo test test-slow lint bench bench-gpu bench-media clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ bench: install  ## Measure against the documented diffusers recipe, on the CPU
 
 bench-gpu: install  ## Measure the true architecture on one CUDA GPU
 	$(BIN)/python -m benchmarks.gpu
+
+bench-media: install  ## Measure how conditioning media are prepared, on the CPU
+	$(BIN)/python -m benchmarks.conditioning
 
 clean:  ## Remove what the other targets made
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -116,6 +116,18 @@ class Stopwatch:
         return sum(wanted, Cost())
 
 
+def timing(run: Callable[[], Any]) -> Callable[[], Cost]:
+    """Return a function that runs another one and says what that cost."""
+
+    def timed() -> Cost:
+        watch = Stopwatch()
+        with watch.part("all"):
+            run()
+        return watch.whole()
+
+    return timed
+
+
 def _cpu_seconds() -> float:
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
