@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -35,7 +36,9 @@ PICTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "bmp": ("BMP", {}),
     "tif": ("TIFF", {"compression": "tiff_lzw"}),
     "avif": ("AVIF", {}),
+    "heic": ("HEIF", {}),
 }
+pillow_heif.register_heif_opener()
 CLIPS = {
     "mp4": ["-c:v", "libx264"],
     "mov": ["-c:v", "mpeg4"],
@@ -43,6 +46,7 @@ CLIPS = {
     "webm": ["-c:v", "libvpx"],
     "avi": ["-c:v", "mjpeg"],
     "gif": [],
+    "webp": ["-c:v", "libwebp_anim"],
 }
 
 
@@ -83,6 +87,7 @@ def prepared(file: Path, target: Path, kind: Any) -> Probe | None:
             crf=35,
             take=found.frames,
             frames=frames,
+            even=found.held,
             source_frame_rate=found.frame_rate,
             reverse=kind == "video",
         )
