@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl
 
+from blocks.remote_engine import RemoteEngine, engine_socket
 from ltxv.checkpoints import Checkpoint, find_checkpoint
 from ltxv.device import default_dtype, device_class, resolve_device
 from ltxv.engine import Engine, ModelIdentity
@@ -15,9 +16,12 @@ from ltxv.engine_options import EngineOptions
 from ltxv.estimate import ModelShape
 from ltxv.shape import shape_of
 
+if TYPE_CHECKING:
+    from ltxv.model.local_engine import LocalEngine
+
 _DEFAULT_CHECKPOINT = {"cuda": "ltxv-13b-0.9.7-distilled", "cpu": "tiny"}
 
-_engines: dict[str, Engine] = {}
+_engines: dict[str, LocalEngine] = {}
 _engines_lock = threading.Lock()
 
 
@@ -84,7 +88,21 @@ class LTXModel(Block):
         return shape_of(self._found)
 
     def engine(self) -> Engine:
-        """Return this process's engine for the model; its weights load at the first stage."""
+        """Return the engine that a worker put beside this process, or one of its own.
+
+        The weights of the latter load at the first stage.
+        """
+        socket = engine_socket()
+        if socket is not None:
+            return RemoteEngine(socket)
+        return self.local_engine()
+
+    def local_engine(self) -> LocalEngine:
+        """Return this process's own engine for the model.
+
+        Raises:
+            Misconfigured: The device is not there, or an option does not fit it.
+        """
         key = f"{self._device} {self.options.digest} {self.identity.digest}"
         with _engines_lock:
             if key not in _engines:

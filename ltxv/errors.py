@@ -90,6 +90,10 @@ class Misconfigured(LTXError):
     """The installation cannot do this: weights, a binary, a store or a disk needs its operator."""
 
 
+class EngineFault(Misconfigured):
+    """The model's device ran out of memory or failed: its process is to be started anew."""
+
+
 class Cancelled(LTXError):
     """The work was asked to stop between two steps."""
 

@@ -12,6 +12,7 @@ from deployments.cli.batch import batch
 from deployments.cli.demo import demo
 from deployments.cli.doctor import doctor
 from deployments.cli.draft import draft
+from deployments.cli.engine import engine
 from deployments.cli.generate import generate
 from deployments.cli.inspect_clip import inspect_clip
 from deployments.cli.plan import plan
@@ -41,6 +42,7 @@ app.command()(batch)
 app.command("inspect")(inspect_clip)
 app.command()(demo)
 app.command()(doctor)
+app.command()(engine)
 
 
 def _version(asked: bool) -> None:

@@ -12,13 +12,10 @@ import typer
 from blocks.internet import FetchLimits, fetch
 from blocks.local_media import local_file, local_lora
 from blocks.lora_source import bring_lora
-from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
-from blocks.saved import saved
 from deployments.cli.generate import folder_of
+from deployments.cli.named_model import named_model
 from deployments.cli.request_file import read_request
-from deployments.cli.server import reach_server
-from ltxv.checkpoints import NAMES
 from ltxv.file_digest import file_digest
 from ltxv.lora_file import read_lora_keys
 from ltxv.media.probe import Probe, probe
@@ -45,7 +42,7 @@ def plan(
     """
     request = parse_request(read_request(request_file))
     refuse_unsupported(request)
-    ltx = _model(model)
+    ltx = named_model(model)
     media = [_probed(source, beside=folder_of(request_file)) for source in request.media]
     seed = random.SystemRandom().getrandbits(_SEED_BITS)
     resolved = resolve(
@@ -57,14 +54,6 @@ def plan(
         loras=[_lora_digest(lora, beside=folder_of(request_file)) for lora in request.lora_sources],
     )
     typer.echo(resolved.model_dump_json(indent=2))
-
-
-def _model(name: str) -> LTXModel:
-    """Return the model; only a block of the operator's own needs the server that keeps it."""
-    if name in ("auto", *NAMES):
-        return LTXModel(checkpoint=name)
-    reach_server()
-    return saved(LTXModel, name)
 
 
 def _lora_digest(lora: LoRASource, *, beside: Path) -> str:

@@ -24,7 +24,7 @@ from ltxv.engine import (
     SecondPassWork,
 )
 from ltxv.engine_options import EngineOptions
-from ltxv.errors import Misconfigured
+from ltxv.errors import EngineFault, Misconfigured
 from ltxv.media.frames import read_frames
 from ltxv.model import passes
 from ltxv.model.decode import decode_latents, finished
@@ -225,10 +225,10 @@ def _faults_named(device: str) -> Iterator[None]:
     except (RuntimeError, MemoryError) as fault:
         reason = str(fault).strip().split("\n", 1)[0]
         if isinstance(fault, MemoryError | torch.OutOfMemoryError) or "allocate" in reason:
-            raise Misconfigured(
+            raise EngineFault(
                 f"{device} ran out of memory: {reason}; make the clip smaller or shorter, or set "
                 "the engine's offload to model or group"
             ) from fault
-        raise Misconfigured(
+        raise EngineFault(
             f"the model failed on {device}: {reason}; check the engine's options and driver"
         ) from fault
