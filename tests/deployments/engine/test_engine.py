@@ -304,7 +304,7 @@ def test_after_a_fault_the_engine_starts_anew() -> None:
     """Running out of memory is one error by its name; the process begins again and serves."""
     with served(memory=6 * 2**30) as engine:
         before = small_pass(engine.client)
-        huge = first_work(width=16384, height=16384, frames=257)
+        huge = first_work(width=32768, height=32768, frames=257)
         with pytest.raises(EngineFault, match="ran out of memory"):
             engine.client.first_pass(
                 huge, prompt=prompt_of(engine.client), items=[], on_step=silent
