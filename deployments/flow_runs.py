@@ -33,6 +33,7 @@ ENTRYPOINTS: Mapping[str, str] = {
     "generate-video": "flows.generate.generate_video",
     "draft-videos": "flows.draft.draft_videos",
     "sweep-settings": "flows.sweep.sweep_settings",
+    "generate-batch": "flows.batch.generate_batch",
 }
 """Flows that a command goes on with, by the names their runs have at the server."""
 
@@ -141,7 +142,7 @@ def continue_run(run: FlowRun) -> Any:
     refuse_if_over(run)
     flow = _flow_of(run)
     with get_client(sync_client=True) as client:
-        _end_tasks(run, client)
+        end_tasks(run, client)
         client.set_flow_run_state(run.id, AwaitingRetry(message="ltx resume"), force=True)
         again = client.read_flow_run(run.id)
     if run.work_pool_name is not None:
@@ -190,24 +191,43 @@ def _obstacle(run: FlowRun) -> str | None:
     return _still_runs(run)
 
 
+def lives_here(run: FlowRun) -> bool:
+    """Say whether the process of a run is one of this machine, and still there."""
+    host, pid = _process_of(run)
+    if pid is None or host != socket.gethostname():
+        return False
+    try:
+        began = psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return False
+    # A later one was given the number since.
+    return run.start_time is None or bool(began <= run.start_time.timestamp())
+
+
 def _still_runs(run: FlowRun) -> str | None:
     """Say where a run that was never ended may still be going on; None if its process is gone."""
-    host, _, pid = (run.infrastructure_pid or "").rpartition(":")
-    if not pid.isdecimal():
+    host, pid = _process_of(run)
+    if pid is None:
         return None
+    if not host:  # Prefect's process workers write down no more than the number
+        return (
+            f"it runs in process {pid} of a worker, as far as the server knows; it becomes Crashed "
+            "three minutes after that vanished, if `ltx deploy` set the server up"
+        )
     if host != socket.gethostname():
         return f"it runs in process {pid} of {host}, as far as the server knows; resume it there"
-    try:
-        began = psutil.Process(int(pid)).create_time()
-    except psutil.NoSuchProcess:
-        return None
-    if run.start_time is not None and began > run.start_time.timestamp():
-        return None  # the number was given to another process since
-    return f"process {pid} still runs it; wait for it, or stop it first"
+    if lives_here(run):
+        return f"process {pid} still runs it; wait for it, or stop it first"
+    return None
 
 
-def _end_tasks(run: FlowRun, client: SyncPrefectClient) -> None:
-    """Mark the tasks that ended with their process: nothing else ever would."""
+def _process_of(run: FlowRun) -> tuple[str, int | None]:
+    host, _, pid = (run.infrastructure_pid or "").rpartition(":")
+    return host, int(pid) if pid.isdecimal() else None
+
+
+def end_tasks(run: FlowRun, client: SyncPrefectClient) -> None:
+    """Mark the tasks of a run that ended with their process: nothing else ever would."""
     left = client.read_task_runs(
         flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])),
         task_run_filter=TaskRunFilter(

@@ -10,6 +10,7 @@ import typer
 
 from deployments.cli.batch import batch
 from deployments.cli.demo import demo
+from deployments.cli.deploy import deploy
 from deployments.cli.doctor import doctor
 from deployments.cli.draft import draft
 from deployments.cli.engine import engine
@@ -40,6 +41,7 @@ app.command()(sweep)
 app.command()(resume)
 app.command()(batch)
 app.command("inspect")(inspect_clip)
+app.command()(deploy)
 app.command()(demo)
 app.command()(doctor)
 app.command()(engine)

@@ -1,0 +1,1 @@
+"""Pools, queues, deployments, schedules and automations: from files to the server."""
