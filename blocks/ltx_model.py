@@ -76,7 +76,7 @@ class LTXModel(Block):
         Raises:
             Misconfigured: There is no such checkpoint.
         """
-        return self._found.identity(dtype=self._dtype, device=device_class(self._device))
+        return self._found.identity(dtype=self._dtype, device=self._device, options=self.options)
 
     @property
     def shape(self) -> ModelShape:

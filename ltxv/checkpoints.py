@@ -11,6 +11,7 @@ from typing import Literal
 
 from ltxv.device import DType, device_class
 from ltxv.engine import ModelIdentity
+from ltxv.engine_options import EngineOptions
 from ltxv.errors import Misconfigured
 from ltxv.file_digest import files_digest
 
@@ -31,6 +32,8 @@ _NAMED = {
 }
 NAMES = ("tiny", *_NAMED)
 """The checkpoints that are known by a name."""
+
+_NO_OPTIONS = EngineOptions()
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
@@ -67,7 +70,9 @@ class Checkpoint:
     upsampler: Source
     transformer_file: Path | None = None
 
-    def identity(self, *, dtype: DType, device: str) -> ModelIdentity:
+    def identity(
+        self, *, dtype: DType, device: str, options: EngineOptions = _NO_OPTIONS
+    ) -> ModelIdentity:
         """Return what tells this model's results from another's.
 
         The revision is the Hub's commit where the files are in the local cache, the revision
@@ -81,6 +86,8 @@ class Checkpoint:
             revision=self._revision(),
             dtype=dtype,
             device=device_class(device),
+            threads=options.threads_on(device),
+            levers=options.levers_on(device),
         )
 
     def _revision(self) -> str:

@@ -38,6 +38,17 @@ def device_class(device: str) -> Literal["cpu", "cuda"]:
     return "cuda" if device.startswith("cuda") else "cpu"
 
 
+def cpu_threads() -> int:
+    """Return the number of CPU threads where nothing says another: one for each core we may use.
+
+    ``OMP_NUM_THREADS`` says another.
+    """
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if said.isdecimal() and int(said) > 0:
+        return int(said)
+    return len(os.sched_getaffinity(0))
+
+
 def default_dtype(device: str) -> DType:
     """Return the reference's bfloat16 on a GPU, float32 on a CPU, which has no fast bfloat16."""
     return "bfloat16" if device_class(device) == "cuda" else "float32"

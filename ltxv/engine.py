@@ -30,6 +30,14 @@ class ModelIdentity(Frozen):
     revision: str = Field(description="Commit of the Hub or digest of the local files.")
     dtype: Literal["float32", "bfloat16"]
     device: Literal["cpu", "cuda"] = Field(description="Device class the passes run on.")
+    threads: int | None = Field(
+        default=None,
+        description="CPU threads, whose number changes the last digits of sums and so the pixels; "
+        "None on a GPU, where it does not.",
+    )
+    levers: tuple[str, ...] = Field(
+        default=(), description="Speed levers that change the last digits as well, such as fp8."
+    )
 
 
 class Placement(Frozen):

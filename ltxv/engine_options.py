@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from ltxv.device import cpu_threads, device_class
 from ltxv.frozen import Frozen
 
 
@@ -42,3 +43,19 @@ class EngineOptions(Frozen):
         description="Multiply the transformer's matrices in 8 bits; needs torchao and an "
         "NVIDIA GPU of compute capability 8.9 or newer. It changes the pictures a little.",
     )
+
+    def threads_on(self, device: str) -> int | None:
+        """Return how many CPU threads the model runs on; None on a GPU."""
+        return None if device_class(device) == "cuda" else self.threads or cpu_threads()
+
+    def levers_on(self, device: str) -> tuple[str, ...]:
+        """Return the levers that change the last digits of what the model makes."""
+        usual = device_class(device) == "cpu"
+        laid_out = usual if self.channels_last is None else self.channels_last
+        pulled = {
+            f"attention_backend={self.attention_backend}": self.attention_backend is not None,
+            "compile": self.compile,
+            f"channels_last={laid_out}": laid_out != usual,
+            "fp8": self.fp8,
+        }
+        return tuple(name for name, is_pulled in pulled.items() if is_pulled)

@@ -65,7 +65,9 @@ class LocalEngine:
         self._device = resolve_device(device)
         self._dtype: DType = dtype or default_dtype(self._device)
         check_device(self._device, options)
-        self._identity = checkpoint.identity(dtype=self._dtype, device=self._device)
+        self._identity = checkpoint.identity(
+            dtype=self._dtype, device=self._device, options=options
+        )
         self._models = Models(
             checkpoint,
             device=self._device,
@@ -73,8 +75,9 @@ class LocalEngine:
             options=options,
         )
         self._lock = threading.Lock()
-        if options.threads is not None:
-            torch.set_num_threads(options.threads)
+        threads = self._identity.threads or options.threads
+        if threads is not None:
+            torch.set_num_threads(threads)
 
     @property
     def identity(self) -> ModelIdentity:
