@@ -1,4 +1,4 @@
-"""What a verdict was made of, for the operator's eyes and not the caller's."""
+"""Pages for the operator's eyes and not the caller's, such as what a verdict was made of."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from prefect.logging import get_run_logger
 from tasks.progress import UNREACHABLE
 
 
-def tell_operator(page: str, *, key: str) -> None:
-    """Attach a page about a verdict to the run; a server that is away costs the page alone.
+def tell_operator(
+    page: str, *, key: str, description: str = "For the operator: what the safety check said"
+) -> None:
+    """Attach a page to the run; a server that is away costs the page alone.
 
     Args:
         page: Markdown.
         key: Lower-case letters, digits and dashes.
+        description: What the page is.
     """
     try:
-        create_markdown_artifact(
-            page, key=key, description="For the operator: what the safety check said"
-        )
+        create_markdown_artifact(page, key=key, description=description)
     except UNREACHABLE as error:
-        get_run_logger().warning("the verdict has no page: %s", error)
+        get_run_logger().warning("the run has no page %s: %s", key, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 CHUNK = 8 * 2**20
 """Bytes that are read, written or sent at a time; S3's parts must have 5 MiB at least."""
@@ -21,6 +21,17 @@ class Found:
     modified: float
     """When it was written, in seconds of the Unix time, by the place's own clock; 0 where that is
     not known."""
+
+
+class Entry(NamedTuple):
+    """A file, as a list of all of them shows it."""
+
+    key: str
+    size: int
+    modified: float
+    """When it was written, in seconds of the Unix time."""
+    used: float
+    """When it was last used, as far as the place knows; at the earliest when it was written."""
 
 
 class Backend(Protocol):
@@ -59,3 +70,13 @@ class Backend(Protocol):
 
     def key_of(self, url: str) -> str | None:
         """Return the key of a file that a caller may name by ``url``; ``None`` for any other."""
+
+
+class Listed(Backend, Protocol):
+    """A place that can say what it has, and whose files are told that they were used."""
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every file, hidden ones in the making included."""
+
+    def touch(self, key: str) -> None:
+        """Note that a file was used, where that costs nothing; it may not be there any more."""

@@ -17,7 +17,8 @@ from blocks import internet
 from blocks.internet import Fetched, FetchLimits
 from blocks.internet.errand import Errand
 from blocks.internet.intake import intake
-from blocks.media_store.backend import Backend
+from blocks.media_store.backend import Listed
+from blocks.media_store.cleaning import Cleaned, Cleaning, Limits
 from blocks.media_store.disk_faults import disk_faults
 from blocks.media_store.keys import RESULTS, is_key, output_key
 from blocks.media_store.leases import Lease
@@ -280,6 +281,19 @@ class MediaStore(WritableFileSystem):
         """Return one of the store's own folders, such as ``outputs/batches``."""
         return Place(self._backend, f"{folder}/", self.own_address(folder))
 
+    def clean(self, limits: Limits, *, dry_run: bool = False) -> Cleaned:
+        """Remove what nobody has used for long, and the oldest of what is too much.
+
+        Args:
+            limits: What may stay.
+            dry_run: Only say what would go.
+
+        Raises:
+            Transient: The store cannot be reached.
+            Misconfigured: The store denies access.
+        """
+        return Cleaning(self._backend, limits, dry_run=dry_run).run()
+
     def remove(self, path: str) -> None:
         """Remove what the store keeps under ``path``; there may be none.
 
@@ -393,7 +407,7 @@ class MediaStore(WritableFileSystem):
             raise Misconfigured(f"the media store has no folder {self.root}: {error}") from error
 
     @property
-    def _backend(self) -> Backend:
+    def _backend(self) -> Listed:
         if not self._is_s3:
             return LocalFolder(self._folder, public_base_url=self.public_base_url)
         return S3Bucket(

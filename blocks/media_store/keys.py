@@ -9,6 +9,9 @@ from ltxv.errors import Loc, Refused
 RESULTS = "results"
 OUTPUTS = "outputs"
 LEASES = "leases"
+EXPIRED = "expired"
+"""Records that are used no more, kept for a while after that."""
+_RESERVED = (RESULTS, OUTPUTS, LEASES, EXPIRED)
 
 _LONGEST_KEY = 1024  # bytes; S3's limit
 _LONGEST_SEGMENT = 255  # bytes; the limit of Linux file systems
@@ -17,6 +20,7 @@ _LONGEST_SEGMENT = 255  # bytes; the limit of Linux file systems
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\?\ud800-\udfff]")
 _FOLDER = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)*")
 _SUFFIX = re.compile(r"(\.[a-z0-9]+)*")
+_CONTENT = re.compile(r"([a-z0-9_/-]+)/([0-9a-f]{2})/\2[0-9a-f]{62}(\.[a-z0-9]+)*")
 
 
 def content_key(folder: str, sha256: str, suffix: str) -> str:
@@ -25,14 +29,20 @@ def content_key(folder: str, sha256: str, suffix: str) -> str:
     Raises:
         ValueError: The folder or the suffix is no plain name, or the folder is a reserved one.
     """
-    reserved = folder.partition("/")[0] in (RESULTS, OUTPUTS, LEASES)
+    reserved = folder.partition("/")[0] in _RESERVED
     if reserved or not _FOLDER.fullmatch(folder) or not _SUFFIX.fullmatch(suffix):
         raise ValueError(
             f"folder {folder!r} and suffix {suffix!r} do not name a place for content; "
             "use lower case letters and digits, and a folder other than "
-            f"{RESULTS}, {OUTPUTS} and {LEASES}"
+            f"{', '.join(_RESERVED)}"
         )
     return f"{folder}/{sha256[:2]}/{sha256}{suffix}"
+
+
+def is_content(key: str) -> bool:
+    """Say whether a key is one that ``content_key`` makes."""
+    found = _CONTENT.fullmatch(key)
+    return found is not None and found[1].partition("/")[0] not in _RESERVED
 
 
 def is_key(text: str) -> bool:

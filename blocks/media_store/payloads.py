@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from blocks.media_store.keys import content_key, is_key
 from ltxv.errors import Transient
 from ltxv.refs import Ref
 
+_OLD_SECONDS = 3600
 _UNKNOWN_TYPE = "application/octet-stream"
 
 
@@ -28,10 +30,15 @@ class Payloads:
         """Keep content, unless it is there whole."""
         sha256, size = _digest(source)
         ref = Ref(path=content_key(folder, sha256, suffix), sha256=sha256, size=size)
-        if not self.holds(ref):
+        if not self.holds(ref) or self._is_old(ref):
             content_type = mimetypes.guess_type(f"_{suffix}")[0] or _UNKNOWN_TYPE
             self._backend.write(ref.path, source, content_type=content_type)
         return ref
+
+    def _is_old(self, ref: Ref) -> bool:
+        """Say whether upkeep could take content for something that nobody needs any more."""
+        found = self._backend.find(ref.path)
+        return found is None or found.modified < time.time() - _OLD_SECONDS
 
     def get(self, ref: Ref) -> bytes:
         """Return content, if it is there whole."""

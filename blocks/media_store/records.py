@@ -19,7 +19,7 @@ from prefect.serializers import JSONSerializer
 from prefect.utilities.importtools import from_qualified_name
 from pydantic import ValidationError
 
-from blocks.media_store.backend import Backend
+from blocks.media_store.backend import Listed
 from blocks.media_store.keys import RESULTS, is_key
 from ltxv.errors import LTXError, Misconfigured, Transient
 from ltxv.frozen import Frozen
@@ -41,7 +41,7 @@ class Records:
     Those written before ``since``, in seconds of the Unix time, count as absent.
     """
 
-    def __init__(self, backend: Backend, holds: Callable[[Ref], bool], *, since: float = 0) -> None:
+    def __init__(self, backend: Listed, holds: Callable[[Ref], bool], *, since: float = 0) -> None:
         self._backend = backend
         self._holds = holds
         self._since = since
@@ -72,7 +72,9 @@ class Records:
         found = self._backend.find(key) if self._since else None
         if found is not None and found.modified < self._since:
             raise Unusable("it is to be made anew")
-        return _checked(self._backend.read(key), self._holds)
+        record = _checked(self._backend.read(key), self._holds)
+        self._backend.touch(key)
+        return record
 
     def write(self, name: str, content: bytes) -> None:
         """Keep a record that could be read."""
@@ -81,6 +83,15 @@ class Records:
         record[_SEAL] = _digest(record)
         sealed = json.dumps(record).encode()
         self._backend.write(_record_key(name), sealed, content_type="application/json")
+
+
+def refs_in(content: bytes) -> list[str]:
+    """Return the paths of all that a record refers to; none if it is damaged."""
+    try:
+        value = _loaded(_loaded(content)["result"])
+    except (Unusable, KeyError, TypeError):
+        return []
+    return [str(entry["path"]) for entry in _objects(value) if entry.keys() >= set(_REF_FIELDS)]
 
 
 def _record_key(name: str) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from blocks.media_store.addresses import key_below, url_below
-from blocks.media_store.backend import CHUNK, Found
-from blocks.media_store.keys import LEASES, RESULTS
+from blocks.media_store.backend import CHUNK, Entry, Found
+from blocks.media_store.keys import EXPIRED, LEASES, RESULTS
 from blocks.media_store.s3_faults import s3_faults, says_present
 
 _TRIES = 3  # of each request; whole tasks are tried again above
@@ -100,6 +100,18 @@ class S3Bucket:
         with s3_faults(self._bucket):
             self._files.rm_file(self._place(key))
 
+    def entries(self) -> Iterator[Entry]:
+        """Yield every object below the root."""
+        root = self._place("")
+        with s3_faults(self._bucket):
+            found = self._files.find(root.rstrip("/"), detail=True)
+        for name, about in found.items():
+            written = about["LastModified"].timestamp()
+            yield Entry(name.removeprefix(root), about["size"], modified=written, used=written)
+
+    def touch(self, key: str) -> None:
+        """Do nothing: an object knows when it was written, not when it was read."""
+
     def path(self, key: str) -> None:
         """Return no file: objects are not files of this machine."""
 
@@ -118,7 +130,7 @@ class S3Bucket:
         of the result records and the leases.
         """
         key = self._key_of(url)
-        return None if key is None or key.partition("/")[0] in (RESULTS, LEASES) else key
+        return None if key is None or key.partition("/")[0] in (RESULTS, LEASES, EXPIRED) else key
 
     def _key_of(self, url: str) -> str | None:
         if url.startswith(f"{self._root}/"):

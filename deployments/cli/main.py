@@ -20,6 +20,7 @@ from deployments.cli.plan import plan
 from deployments.cli.refine import refine
 from deployments.cli.resume import resume
 from deployments.cli.sweep import sweep
+from deployments.cli.upkeep import upkeep
 from ltxv import __version__
 from ltxv.errors import LTXError, Refused
 
@@ -45,6 +46,7 @@ app.command()(deploy)
 app.command()(demo)
 app.command()(doctor)
 app.command()(engine)
+app.command()(upkeep)
 
 
 def _version(asked: bool) -> None:

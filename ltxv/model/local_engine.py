@@ -75,9 +75,7 @@ class LocalEngine:
             options=options,
         )
         self._lock = threading.Lock()
-        threads = self._identity.threads or options.threads
-        if threads is not None:
-            torch.set_num_threads(threads)
+        self._threads = self._identity.threads or options.threads
 
     @property
     def identity(self) -> ModelIdentity:
@@ -166,7 +164,7 @@ class LocalEngine:
             "device_name": torch.cuda.get_device_name(self._device) if cuda else "cpu",
             "loaded": self._models.loaded,
             "memory": torch.cuda.memory_allocated(self._device) if cuda else None,
-            "threads": torch.get_num_threads(),
+            "threads": self._threads or torch.get_num_threads(),
             "torch": torch.__version__,
             "options": self._models.options.model_dump(),
         }
@@ -179,6 +177,8 @@ class LocalEngine:
                 f"{_shown(planned_for)}; plan again with this engine's model or start another"
             )
         with self._lock, torch.inference_mode(), _faults_named(self._device):
+            if self._threads is not None:  # each time: it holds for all engines of a process
+                torch.set_num_threads(self._threads)
             yield
 
     def _settled(self, on_step: OnStep) -> OnStep:

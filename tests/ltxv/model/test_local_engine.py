@@ -110,7 +110,7 @@ def latents_of(payload):
 
 def test_a_seed_makes_the_same_frames_again(engine, prompt, first, second):
     """Every stage repeats to the byte, in another engine too."""
-    again = LocalEngine(find_checkpoint("tiny"), device="cpu")
+    again = LocalEngine(find_checkpoint("tiny"), device="cpu", options=EngineOptions(threads=2))
     text = again.encode_prompt(PromptWork(model=again.identity, text="A cat on a table."))
     repeated = again.first_pass(first_work(again), prompt=text, items=[], on_step=silent)
     assert (text, repeated) == (prompt, first)

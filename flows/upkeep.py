@@ -1,0 +1,91 @@
+"""Keep a store from growing without end."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from prefect.logging import get_run_logger
+from pydantic import Field
+
+from blocks.media_store import MediaStore
+from blocks.media_store.cleaning import Cleaned, Limits
+from blocks.saved import DEFAULT, saved
+from flows.plain_errors import log_errors_plainly
+from tasks.tell_operator import tell_operator
+
+_DAY = 24 * 3600
+_HOUR = 3600
+_GIGABYTE = 10**9
+
+
+@flow(name="upkeep", flow_run_name="{store}")
+def upkeep(
+    store: str = DEFAULT,
+    max_age_days: Annotated[float, Field(gt=0)] = 90,
+    max_size_gb: Annotated[float, Field(gt=0)] | None = None,
+    grace_hours: Annotated[float, Field(ge=1)] = 24,
+    dry_run: bool = False,
+) -> Cleaned:
+    """Remove from a store what nobody has used for long, and the oldest of what is too much.
+
+    Finished videos and everything else under `outputs/` stay. What a stage made is first taken
+    out of use, and removed by a later run of this flow once the grace is over, so that no run
+    loses what it was just given.
+
+    Args:
+        store: Name of the saved LTX Media Store block.
+        max_age_days: Days after its last use, in a bucket after it was written, that a stage's
+            outcome is kept.
+        max_size_gb: Gigabytes that all outcomes may have together; no limit if left out.
+        grace_hours: Hours that what is out of use stays; longer than any run.
+        dry_run: Only report what would go.
+
+    Returns:
+        What went and what is there.
+
+    Raises:
+        Transient: The store cannot be reached.
+        Misconfigured: There is no such block, or the store denies access.
+    """
+    log_errors_plainly()
+    limits = Limits(
+        max_age=max_age_days * _DAY,
+        max_bytes=None if max_size_gb is None else int(max_size_gb * _GIGABYTE),
+        grace=grace_hours * _HOUR,
+    )
+    cleaned = saved(MediaStore, store).clean(limits, dry_run=dry_run)
+    get_run_logger().info(summary(cleaned))
+    tell_operator(_page(cleaned), key="upkeep", description="What the store no longer has")
+    return cleaned
+
+
+def summary(cleaned: Cleaned) -> str:
+    """Say in one line what went."""
+    return (
+        f"{'would free' if cleaned.dry_run else 'freed'} {_shown(cleaned.freed_bytes)}: "
+        f"{cleaned.payloads} files of content and {cleaned.leftovers} leftovers; "
+        f"{cleaned.records} results taken out of use, "
+        f"{_shown(cleaned.waiting_bytes)} go after the grace"
+    )
+
+
+def _page(cleaned: Cleaned) -> str:
+    line = summary(cleaned)
+    return f"""\
+# {line[0].upper()}{line[1:]}
+
+| | |
+|---|---|
+| results taken out of use | {cleaned.records} |
+| files of content removed | {cleaned.payloads} |
+| leftovers of dead processes removed | {cleaned.leftovers} |
+| freed | {_shown(cleaned.freed_bytes)} |
+| goes after the grace | {_shown(cleaned.waiting_bytes)} |
+| stays | {_shown(cleaned.kept_bytes)} |
+| published, never removed | {_shown(cleaned.published_bytes)} |
+"""
+
+
+def _shown(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
