@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from prefect import flow
 
 from flows.prepare import prepare
@@ -19,7 +20,7 @@ from ltxv.errors import Refused
 from ltxv.media.frames import read_frames
 from ltxv.plan import Plan
 from tests.flows.conftest import SAMPLES, House, small_request
-from tests.media_samples import lossless
+from tests.media_samples import lossless, picture
 
 STEP = 4
 RATE = 25
@@ -106,6 +107,23 @@ def test_a_clips_settings_choose_its_frames(
         settings.get("start_frame_num", 0),
         len(expected),
     )
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP"])
+def test_frames_that_are_held_are_held(prepared: Prepared, form: str) -> None:
+    """An animation's slow frames count for each tick, and limits count ticks."""
+    first, *later = [Image.new("RGB", (64, 48), (STEP * number,) * 3) for number in (5, 15, 30, 45)]
+    lossless_ = {"lossless": True} if form == "WEBP" else {}
+    content = picture(
+        first, form, save_all=True, append_images=later, duration=[100, 500, 100, 300], **lossless_
+    )
+    clip = {"video_url": inline(content, f"image/{form.lower()}")}
+    _, (frames,) = prepared(videos=[clip])
+    assert numbers(frames) == [5, 15, 15, 15, 15, 15, 30, 45, 45]
+    _, (frames,) = prepared(videos=[{**clip, "reverse_video": True}])
+    assert numbers(frames) == [45, 45, 45, 30, 15, 15, 15, 15, 15]
+    _, (frames,) = prepared(videos=[{**clip, "resample_fps": True, "target_fps": 20}])
+    assert numbers(frames) == [5, 5, *[15] * 7]
 
 
 def test_every_item_goes_where_it_was_put(prepared: Prepared) -> None:
