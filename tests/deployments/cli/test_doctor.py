@@ -15,6 +15,8 @@ from blocks.captioner import Captioner
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from blocks.prompt_expander import PromptExpander
+from blocks.safety_checker import SafetyChecker
+from blocks.text_moderator import TextModerator
 from deployments.cli.main import app
 
 CHECKS = {
@@ -124,3 +126,28 @@ def test_an_unreachable_prefect_server() -> None:
     assert failed(checks) == {"prefect"}
     assert "PREFECT_API_URL" in checks["prefect"]["remedy"]
     assert set(checks) == CHECKS
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "said"),
+    [
+        ("Safety: Safe\nCategories: None", "ok", "passed 'a cat looks up'"),
+        ("Safety: Unsafe\nCategories: Violent", "failed", "refused 'a cat looks up'"),
+        ("Certainly!", "failed", "another form"),
+    ],
+)
+def test_a_moderator_is_asked_about_a_harmless_prompt(
+    prefect_server: None, httpserver: HTTPServer, answer: str, state: str, said: str
+) -> None:
+    """One that passes it is well; one that refuses it or talks has its remedy."""
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(
+        {"choices": [{"message": {"content": answer}}]}
+    )
+    guard = TextModerator(base_url=httpserver.url_for("/v1"))
+    guard.save("doctor-guard", overwrite=True)
+    SafetyChecker(moderator=guard).save("doctor-guarded", overwrite=True)
+    _, checks, _ = doctor("--model", "tiny", "--safety", "doctor-guarded")
+    assert failed(checks) == ({"moderator"} if state == "failed" else set())
+    assert checks["moderator"]["state"] == state
+    assert said in checks["moderator"]["detail"]
+    assert checks["safety"]["state"] == "ok"
