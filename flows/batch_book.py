@@ -79,6 +79,7 @@ class Book:
             Transient: Their place cannot be reached.
         """
         self._results.keep(record)
+        self._records[record.line] = record  # even if the batch ends before it is entered
 
     def made(self) -> list[RowRecord]:
         """Return the rows that this run made."""

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from threading import Event
 from typing import Any, Protocol
 
+import httpx
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State, TaskRun
 from prefect.deployments import run_deployment
-from prefect.exceptions import ObjectNotFound
-from prefect.tasks import task
+from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.tasks import Task, task
 
 from blocks.media_store import MediaStore
 from blocks.media_store.keys import OUTPUTS
@@ -110,7 +111,20 @@ class RunsOf:
         return run
 
 
-@task(name="row", task_run_name="{row.id}", cache_policy=NO_CACHE, persist_result=False)
+def _is_servers(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001
+    """Say whether the Prefect server failed; a busy one on SQLite does at times."""
+    return isinstance(state.result(raise_on_failure=False), PrefectException | httpx.HTTPError)
+
+
+@task(
+    name="row",
+    task_run_name="{row.id}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=3,
+    retry_delay_seconds=[2, 5, 15],
+    retry_condition_fn=_is_servers,
+)
 def run_row(row: BatchRow, runs: Runs, store: MediaStore) -> RowRecord:
     """Make the clip of one row.
 

@@ -24,7 +24,7 @@ from blocks.media_store.keys import RESULTS, is_key, output_key
 from blocks.media_store.leases import Lease
 from blocks.media_store.local_folder import LocalFolder
 from blocks.media_store.payloads import Payloads
-from blocks.media_store.place import Landlord, Place, place_at
+from blocks.media_store.place import Landlord, Place, check_place, place_at
 from blocks.media_store.records import Records
 from blocks.media_store.s3_bucket import S3Access, S3Bucket
 from ltxv.errors import Loc, Misconfigured
@@ -132,6 +132,11 @@ class MediaStore(WritableFileSystem):
         if "://" in root and not _S3_ROOT.fullmatch(root):
             raise ValueError("must be a folder or s3://bucket/prefix")
         return root
+
+    @field_validator("places")
+    @classmethod
+    def _check_places(cls, places: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_place(place) for place in places)
 
     @field_validator("endpoint_url", "public_base_url")
     @classmethod

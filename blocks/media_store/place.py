@@ -115,7 +115,7 @@ def place_at(folder: str, landlord: Landlord, *, loc: Loc, to_write: bool) -> Pl
     Raises:
         Refused: It is no address of a folder, or the operator has not opened it.
     """
-    path = path_of(folder) if "://" not in folder or folder.startswith("file://") else None
+    path = _path_of(folder)
     where = _normal(folder, path, loc)
     own = _below(where, landlord.root)
     if own is not None:
@@ -124,7 +124,7 @@ def place_at(folder: str, landlord: Landlord, *, loc: Loc, to_write: bool) -> Pl
             return Place(landlord.own, f"{own}/", where)
         raise _refused(loc, folder, f"in the store, use a folder below {OUTPUTS}/")
     open_to_all = any(
-        _below(where, _normal(known, path_of(known), loc)) is not None for known in landlord.places
+        _below(where, _normal(known, _path_of(known), loc)) is not None for known in landlord.places
     )
     if not open_to_all and not _ANYWHERE.get():
         raise _refused(
@@ -137,6 +137,23 @@ def place_at(folder: str, landlord: Landlord, *, loc: Loc, to_write: bool) -> Pl
         return Place(LocalFolder(Path(where), public_base_url=None), "", where)
     opened = landlord.bucket(where) if where.startswith("s3://") else RemoteFolder(where)
     return Place(opened, "", where)
+
+
+def check_place(folder: str) -> str:
+    """Return what an operator lists among the places of a store.
+
+    Raises:
+        ValueError: It is no address that a folder can have.
+    """
+    try:
+        _normal(folder, _path_of(folder), ())
+    except Refused as refused:
+        raise ValueError(str(refused)) from refused
+    return folder
+
+
+def _path_of(folder: str) -> Path | None:
+    return path_of(folder) if "://" not in folder or folder.startswith("file://") else None
 
 
 def _normal(folder: str, path: Path | None, loc: Loc) -> str:

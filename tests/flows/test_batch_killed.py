@@ -53,12 +53,16 @@ class Batch:
     def kill_after(self, rows: int) -> None:
         """Start it and kill it once so many rows are finished."""
         process = self.start()
+        self.wait_for(rows, process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+
+    def wait_for(self, rows: int, process: subprocess.Popen[str]) -> None:
+        """Wait until so many rows are finished."""
         deadline = time.monotonic() + SECONDS
         while self.notes() < rows and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
         assert process.poll() is None, process.communicate()
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
 
     def finish(self) -> dict[str, Any]:
         """Run it to its end, which is one with bad rows, and return what it prints."""
@@ -105,6 +109,25 @@ def test_a_killed_batch_goes_on_where_it_was(house: House, tmp_path: Path) -> No
     assert end["kept"] >= before >= 1
     lines = [json.loads(line) for line in Path(end["results"]).read_text().splitlines()]
     once_each(batch, lines, good=3)
+
+
+@pytest.mark.slow
+def test_a_batch_that_is_stopped_ends_between_two_steps(house: House, tmp_path: Path) -> None:
+    """Ctrl-C is one line, no row is begun any more, and results tell what is left."""
+    rows = [row(f"row {number}") for number in range(8)]
+    batch = in_a_folder(house, tmp_path, *rows)
+    process = batch.start()
+    batch.wait_for(1, process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "ltx: stopped; what was finished is kept" in said
+    assert "Traceback" not in said
+    lines = [
+        json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()
+    ]
+    assert [line["state"] for line in lines].count("done") == batch.notes() < 8
+    assert {line["state"] for line in lines} == {"done", "not_run"}
 
 
 TWENTY = [BAD, TORN, *[row(f"row {number}") for number in range(18)]]
