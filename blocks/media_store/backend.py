@@ -21,6 +21,8 @@ class Found:
     modified: float
     """When it was written, in seconds of the Unix time, by the place's own clock; 0 where that is
     not known."""
+    stamp: str = ""
+    """Another one for whatever else was written there since; empty if the place cannot promise."""
 
 
 class Entry(NamedTuple):

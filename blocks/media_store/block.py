@@ -191,7 +191,10 @@ class MediaStore(WritableFileSystem):
         return Payloads(self._backend).open(ref)
 
     def holds(self, ref: Ref) -> bool:
-        """Say whether the bytes of ``ref`` are there and whole; all of them are read for that.
+        """Say whether the bytes of ``ref`` are there and whole.
+
+        All of them are read for that, unless this process did so before and they were not written
+        to since.
 
         Raises:
             Transient: The store cannot be reached.

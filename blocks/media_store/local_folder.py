@@ -18,6 +18,8 @@ from blocks.media_store.disk_faults import disk_faults
 from blocks.media_store.keys import OUTPUTS
 
 _TRIES = 10
+_CLOCK_SECONDS = 2
+"""Two writes this close to each other could get the same time on some file system."""
 
 
 class LocalFolder:
@@ -35,7 +37,7 @@ class LocalFolder:
                 return None
             about = path.stat()
         content_type = mimetypes.guess_type(path.name)[0] or ""
-        return Found(about.st_size, content_type, modified=about.st_mtime)
+        return Found(about.st_size, content_type, about.st_mtime, _stamp(about))
 
     def read(self, key: str) -> bytes:
         """Return the bytes of a small file; ``FileNotFoundError`` if there is none."""
@@ -126,6 +128,13 @@ class LocalFolder:
             return path.resolve().relative_to(self._root).as_posix()
         except (OSError, RuntimeError, ValueError):  # a loop of links, a null byte, elsewhere
             return None
+
+
+def _stamp(about: os.stat_result) -> str:
+    """Return what every write changes; nothing where a write now could still go unseen."""
+    if time.time() - about.st_ctime < _CLOCK_SECONDS:
+        return ""
+    return f"{about.st_dev} {about.st_ino} {about.st_mtime_ns} {about.st_ctime_ns}"
 
 
 def _opened(path: Path) -> BinaryIO | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from blocks.media_store.backend import CHUNK, Backend
+from blocks.media_store.backend import CHUNK, Backend, Found
 from blocks.media_store.disk_faults import disk_faults
 from blocks.media_store.keys import content_key, is_key
 from ltxv.errors import Transient
@@ -18,6 +18,10 @@ from ltxv.refs import Ref
 
 _OLD_SECONDS = 3600
 _UNKNOWN_TYPE = "application/octet-stream"
+_MOST_KNOWN = 10_000
+
+_whole: dict[str, None] = {}
+"""Digests and stamps of content that this process found whole: a hit looks at it three times."""
 
 
 class Payloads:
@@ -68,8 +72,19 @@ class Payloads:
             yield copy
 
     def holds(self, ref: Ref) -> bool:
-        """Say whether content is there whole."""
-        return self._read(ref, lambda _: None)
+        """Say whether content is there whole; once it was, that holds until it is written to."""
+        found = self._found(ref)
+        if found is None:
+            return False
+        known = f"{ref.sha256} {found.stamp}" if found.stamp else ""
+        if known not in _whole:
+            if not self._read(ref, lambda _: None):
+                return False
+            if known:
+                _whole[known] = None
+        if len(_whole) > _MOST_KNOWN:
+            _whole.clear()
+        return True
 
     def kept(self, sha256: str, *, folder: str, suffix: str) -> Ref | None:
         """Return content by its digest, if it is there whole."""
@@ -80,10 +95,13 @@ class Payloads:
         ref = Ref(path=key, sha256=sha256, size=found.size)
         return ref if self.holds(ref) else None
 
+    def _found(self, ref: Ref) -> Found | None:
+        found = self._backend.find(ref.path) if is_key(ref.path) else None
+        return found if found is not None and found.size == ref.size else None
+
     def _read(self, ref: Ref, take: Callable[[bytes], object]) -> bool:
         """Hand on the bytes at ``ref.path``; ``True`` if they were those of ``ref``."""
-        found = self._backend.find(ref.path) if is_key(ref.path) else None
-        if found is None or found.size != ref.size:
+        if self._found(ref) is None:
             return False
         digest = hashlib.sha256()
         try:

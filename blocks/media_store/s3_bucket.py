@@ -51,7 +51,9 @@ class S3Bucket:
         except FileNotFoundError:
             return None
         modified = head["LastModified"].timestamp()
-        return Found(head["ContentLength"], head.get("ContentType", ""), modified=modified)
+        tag = head.get("ETag")
+        stamp = f"{self._access.endpoint_url} {bucket}/{name} {tag} {modified}" if tag else ""
+        return Found(head["ContentLength"], head.get("ContentType", ""), modified, stamp)
 
     def read(self, key: str) -> bytes:
         """Return the bytes of a small object, in one request."""
