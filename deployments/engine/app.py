@@ -134,7 +134,7 @@ class Door:
         job = self._jobs.find(request.path_params["id"])
         if job is None:
             return _error(404, "there is no such job")
-        return StreamingResponse(_told(job), media_type="text/event-stream")
+        return StreamingResponse(_told(job, self._jobs), media_type="text/event-stream")
 
     async def result(self, request: Request) -> Response:
         """Give what a job made, once."""
@@ -151,7 +151,7 @@ class Door:
         )
 
 
-async def _told(job: Job) -> AsyncIterator[str]:
+async def _told(job: Job, jobs: Jobs) -> AsyncIterator[str]:
     number = 0
     try:
         while True:
@@ -164,6 +164,8 @@ async def _told(job: Job) -> AsyncIterator[str]:
                 yield f"event: {event.name}\ndata: {json.dumps(event.data)}\n\n"
             number += len(events)
             if job.state in OVER and number == len(job.events):
+                if job.outcome is None:  # nothing is left to be fetched
+                    jobs.drop(job)
                 return
     finally:
         if job.state not in OVER:
