@@ -1,6 +1,7 @@
 """Cheap drafts first, and the expensive pass only for those that are chosen."""
 
-from __future__ import annotations
+# Annotations are not postponed here: `serve` sends a flow to its processes by value, and names in
+# texts would not be sent along.
 
 from collections.abc import Sequence
 from typing import Annotated

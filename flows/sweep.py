@@ -1,6 +1,7 @@
 """One request under many settings, to compare them."""
 
-from __future__ import annotations
+# Annotations are not postponed here: `serve` sends a flow to its processes by value, and names in
+# texts would not be sent along.
 
 from typing import Any
 

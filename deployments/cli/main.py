@@ -21,6 +21,7 @@ from deployments.cli.refine import refine
 from deployments.cli.resume import resume
 from deployments.cli.sweep import sweep
 from deployments.cli.upkeep import upkeep
+from deployments.cli.worker import worker
 from ltxv import __version__
 from ltxv.errors import LTXError, Refused
 
@@ -47,6 +48,7 @@ app.command()(demo)
 app.command()(doctor)
 app.command()(engine)
 app.command()(upkeep)
+app.command()(worker)
 
 
 def _version(asked: bool) -> None:
