@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from blocks.content_credentials import ContentCredentials
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from blocks.saved import saved
@@ -25,6 +27,26 @@ def test_the_default_comes_to_be_at_its_first_use(prefect_server: None) -> None:
     for thread in threads:
         thread.join()
     assert [store.root for store in found] == ["~/.ltx/store"] * 2
+
+
+def test_runs_that_come_first_together_have_one_identity(prefect_server: None) -> None:
+    """Whoever is faster makes the development identity; the others sign with the same."""
+    with suppress(ValueError):
+        ContentCredentials.delete("ltx-content-credentials/default")
+    together = threading.Barrier(4)
+    found: list[str | None] = []
+
+    def run() -> None:
+        together.wait()
+        found.append(saved(ContentCredentials, "default").identity)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert len(set(found)) == 1
 
 
 def test_a_known_checkpoint_is_a_model_by_its_name(prefect_server: None) -> None:
