@@ -135,9 +135,9 @@ def test_a_killed_pass_begins_anew_and_nothing_else_does(
 @pytest.mark.parametrize(
     ("stage", "moment"),
     [
-        *[(stage, "start") for stage in [*EARLY, "first_pass", "second_pass", *LATE]],
+        *[(stage, "start") for stage in ["compress_media", "encode_prompt", *LATE[2:]]],
         *[(stage, "step") for stage in ["first_pass", "decode"]],
-        *[(stage, "end") for stage in ["first_pass", "second_pass", "upload"]],
+        ("second_pass", "end"),
     ],
 )
 def test_a_run_that_is_killed_anywhere_can_be_resumed(
