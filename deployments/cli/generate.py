@@ -12,8 +12,10 @@ import typer
 from blocks.saved import DEFAULT
 from deployments.cli.items import item
 from deployments.cli.remake import recorded_request
+from deployments.cli.remote import run_by_deployment
 from deployments.cli.request_file import read_request
 from deployments.cli.run import run
+from deployments.submit import DEFAULT_DEPLOYMENT
 from ltxv.media.write import VideoQuality
 from ltxv.request import parse_request
 
@@ -100,6 +102,15 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
         bool,
         typer.Option("--refresh", help="Make every stage anew; nothing is taken from the store."),
     ] = False,
+    deployment: Annotated[
+        str | None,
+        typer.Option(
+            help="Have the workers of this deployment make it instead of this process; "
+            f"{DEFAULT_DEPLOYMENT} if no name follows.",
+            metavar="[NAME]",
+            show_default=False,
+        ),
+    ] = None,
     output: Output = None,
     model: Model = DEFAULT,
     store: Store = DEFAULT,
@@ -118,6 +129,7 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
     ltx generate request.json --set first_pass_number_of_steps=6
     ltx generate --from cat.mp4
     ltx generate request.json --refresh
+    ltx generate request.json --deployment -o cat.mp4
     """  # noqa: D301 - the \b tells the help to keep the lines below as they are
     given = {
         "prompt": prompt,
@@ -143,18 +155,36 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
     elif request_file is not None:
         base = read_request(request_file)
     data = merged(base, given, setting or [])
-    result = run(
-        parse_request(data),
-        model=model,
-        store=store,
-        safety=safety,
-        beside=folder_of(request_file),
-        credentials=credentials,
-        expander=expander,
-        quality=quality or "high",
-        output=output,
-        refresh=refresh,
-    )
+    request = parse_request(data)
+    blocks = {
+        "model": model,
+        "store": store,
+        "safety": safety,
+        "credentials": credentials,
+        "expander": expander,
+    }
+    if deployment is not None:
+        parameters: dict[str, Any] = {
+            name: block for name, block in blocks.items() if block != DEFAULT
+        }
+        parameters |= {} if quality is None else {"quality": quality}
+        parameters |= {"refresh": True} if refresh else {}
+        result = run_by_deployment(
+            deployment,
+            request,
+            parameters=parameters,
+            beside=folder_of(request_file),
+            output=output,
+        )
+    else:
+        result = run(
+            request,
+            **blocks,
+            beside=folder_of(request_file),
+            quality=quality or "high",
+            output=output,
+            refresh=refresh,
+        )
     typer.echo(result.model_dump_json())
 
 

@@ -18,6 +18,7 @@ from deployments.cli.generate import generate
 from deployments.cli.inspect_clip import inspect_clip
 from deployments.cli.plan import plan
 from deployments.cli.refine import refine
+from deployments.cli.remote import LeftRunning, with_default_deployment
 from deployments.cli.resume import resume
 from deployments.cli.sweep import sweep
 from deployments.cli.upkeep import upkeep
@@ -70,13 +71,15 @@ def _options(
 def run_command() -> None:
     """Run ``ltx``; an error raised on purpose is a line on stderr and exit code 1."""
     try:
-        app()
+        app(with_default_deployment(sys.argv[1:]))
     except LTXError as error:
         for line in _lines(error):
             print(f"ltx: {line}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(_stopped())
+    except LeftRunning:
+        raise
     except SystemExit as end:
         if end.code == _INTERRUPTED:
             _stopped()

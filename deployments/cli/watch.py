@@ -49,6 +49,15 @@ class Terminal:
         took = f" {record.seconds:.1f} s" if record.state == "ran" else ""
         self._write(f"  {record.name}: {record.state}{took}")
 
+    def task_at(self, name: str, percent: float) -> None:
+        """Show how far a task of a run elsewhere is."""
+        self._write(f"  {name} {percent:.0f} %", keep_open=self._in_place)
+
+    def task_ended(self, name: str, state: str, seconds: float) -> None:
+        """Show what a task of a run elsewhere did."""
+        took = f" {seconds:.1f} s" if state == "ran" else ""
+        self._write(f"  {name}: {state}{took}")
+
     def _write(self, line: str, *, keep_open: bool = False) -> None:
         start = "\r\x1b[K" if self._open else ""
         self._out.write(f"{start}{line}" if keep_open else f"{start}{line}\n")

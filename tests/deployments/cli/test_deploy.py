@@ -30,6 +30,7 @@ DEPLOYED = {
     "sweep-settings/gpu": ("gpu", "interactive"),
     "generate-batch/cpu": ("cpu", "default"),
     "generate-batch/nightly": ("cpu", "default"),
+    "upkeep/daily": ("cpu", "default"),
     "restart-crashed/cpu": ("cpu", "default"),
 }
 REQUEST = small_request().model_dump(mode="json")
@@ -38,6 +39,7 @@ PARAMETERS = {
     "draft-videos": {"request": REQUEST},
     "sweep-settings": {"request": REQUEST, "grid": {"seed": [1, 2]}},
     "generate-batch": {"manifest": "night.jsonl"},
+    "upkeep": {},
     "restart-crashed": {"flow_run_id": "00000000-0000-4000-8000-000000000000"},
 }
 
