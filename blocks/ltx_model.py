@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl
 
-from blocks.remote_engine import RemoteEngine, engine_socket
+from blocks.remote_engine import engine_socket, remote_engine
 from ltxv.checkpoints import Checkpoint, find_checkpoint
 from ltxv.device import default_dtype, device_class, resolve_device
 from ltxv.engine import Engine, ModelIdentity
@@ -94,7 +94,7 @@ class LTXModel(Block):
         """
         socket = engine_socket()
         if socket is not None:
-            return RemoteEngine(socket)
+            return remote_engine(socket)
         return self.local_engine()
 
     def local_engine(self) -> LocalEngine:

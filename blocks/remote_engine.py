@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -45,6 +46,12 @@ def engine_socket() -> Path | None:
     """Return the socket of the engine that this process is to use; None for one of its own."""
     named = os.environ.get(SOCKET)
     return Path(named) if named else None
+
+
+@cache
+def remote_engine(socket: Path) -> RemoteEngine:
+    """Return the client of the engine at ``socket``, one for all stages of this process."""
+    return RemoteEngine(socket)
 
 
 class RemoteEngine:
