@@ -20,17 +20,12 @@ from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.sorting import TaskRunSort
 from prefect.exceptions import ObjectNotFound
 
-from ltxv.errors import LTXError, Misconfigured
+from flows.run_end import RunFailed, is_over, reason_of
+from ltxv.errors import Misconfigured
 
 _POLL_SECONDS = 1
 _LOOK_FOR_WORKERS_SECONDS = 15
-_RESTART_SECONDS = 120
 _AWAY_SECONDS = 600
-_SAID_FIRST = "Flow run encountered an exception: "
-
-
-class RunFailed(LTXError):
-    """A flow run on a worker ended without a result."""
 
 
 class Listener(Protocol):
@@ -94,7 +89,6 @@ class _Watch:
         self._ended: set[UUID] = set()
         self._percents: dict[str, float] = {}
         self._looked_for_workers = 0.0
-        self._crashed: float | None = None
         self._told_of_workers = False
 
     def look(self, client: SyncPrefectClient) -> FlowRun | None:
@@ -105,29 +99,21 @@ class _Watch:
         self._tell_tasks(client)
         if run.state.is_completed():
             return run
-        if run.state.is_crashed() and self._may_be_restarted(run):
+        if is_over(run):
+            raise RunFailed(reason_of(run))
+        if run.state.is_crashed():
+            said = run.state.message or "its process is gone"
+            self._tell_state("Crashed", f"Crashed: {said}; it may be started again …")
             return None
-        if run.state.is_final():
-            raise RunFailed(_reason(run))
         self._tell_state(run.state.name or "")
         if run.state.is_scheduled():
             self._tell_missing_worker(run, client)
         return None
 
-    def _tell_state(self, name: str) -> None:
-        self._crashed = None
+    def _tell_state(self, name: str, line: str | None = None) -> None:
         if name != self._state:
-            self._tell.say(f"{name} …")
+            self._tell.say(line or f"{name} …")
         self._state = name
-
-    def _may_be_restarted(self, run: FlowRun) -> bool:
-        now = time.monotonic()
-        if self._crashed is None:
-            self._crashed = now
-            self._state = ""
-            said = run.state.message if run.state else None
-            self._tell.say(f"Crashed: {said or 'its process is gone'}; it may be started again …")
-        return "restart-if-crashed" in run.tags and now - self._crashed < _RESTART_SECONDS
 
     def _tell_tasks(self, client: SyncPrefectClient) -> None:
         mine = FlowRunFilter(id=FlowRunFilterId(any_=[self._run]))
@@ -166,16 +152,6 @@ class _Watch:
             return
         self._told_of_workers = True
         self._tell.say(said)
-
-
-def _reason(run: FlowRun) -> str:
-    state = run.state
-    said = (state.message if state else None) or "without a reason"
-    if state is not None and state.is_failed():
-        return said.removeprefix(_SAID_FIRST).removeprefix("Refused: ")
-    name = "" if state is None else (state.name or "").lower()
-    remedy = f"; `ltx resume {str(run.id)[:8]}` goes on with it" if name == "crashed" else ""
-    return f"run {run.id}: it is {name}: {said}{remedy}"
 
 
 def _name(task: TaskRun) -> str:

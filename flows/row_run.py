@@ -22,17 +22,13 @@ from blocks.media_store.keys import OUTPUTS
 from blocks.run_notes import RunNote, noted_run
 from flows.batch_row import BatchRow, failed
 from flows.generate import generate_video
+from flows.run_end import RunFailed, is_over, reason_of
 from ltxv.errors import Cancelled, LTXError, Misconfigured, Refused, Transient, Violation
 from ltxv.result import StageName, StageRecord
 from ltxv.row_record import RowRecord
 from tasks.ledger import watched_by
 
 _POLL_SECONDS = 2
-_SAID_FIRST = "Flow run encountered an exception: "
-
-
-class RunFailed(LTXError):
-    """A row's flow run, on another machine, ended without a result."""
 
 
 class Runs(Protocol):
@@ -78,14 +74,13 @@ class RunsOf:
         """Make a row's clip; a run that is stopped waiting for goes on, and is found again."""
         for attempt in itertools.count(1):
             found = self._started(row, attempt)
-            ran_before = found.state is not None and found.state.is_final()
+            ran_before = is_over(found)
             ended = found if ran_before else self._ended(found)
             state = ended.state
             if state is not None and state.is_completed() and made(ended.id, self._store):
                 return str(ended.id)
             if not ran_before:
-                said = (state.message or state.name or "") if state else ""
-                raise RunFailed(said.removeprefix(_SAID_FIRST) or "it ended without a state")
+                raise RunFailed(reason_of(ended))
         raise AssertionError("there is always another number")
 
     def _started(self, row: BatchRow, attempt: int) -> FlowRun:
@@ -104,7 +99,7 @@ class RunsOf:
 
     def _ended(self, run: FlowRun) -> FlowRun:
         with get_client(sync_client=True) as client:
-            while run.state is None or not run.state.is_final():
+            while not is_over(run):
                 if self._stop.wait(_POLL_SECONDS):
                     raise Cancelled(f"the batch no longer waits for the flow run {run.id}")
                 run = client.read_flow_run(run.id)
