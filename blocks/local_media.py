@@ -16,10 +16,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from blocks.internet.data_uri import is_data_uri
-from blocks.lora_source import is_hub_id
 from blocks.media_store import MediaStore
 from blocks.media_store.keys import OUTPUTS
 from ltxv.errors import Loc, Misconfigured, Refused, shortened
+from ltxv.hub_id import is_hub_id
 from ltxv.request import LoRASource, VideoRequest
 
 _HERE = Path()

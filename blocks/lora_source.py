@@ -8,15 +8,10 @@ from pathlib import Path
 
 from blocks.media_store import MediaStore
 from ltxv.errors import Loc, Refused, Transient, shortened
+from ltxv.hub_id import is_hub_id
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _WEIGHT_NAME = re.compile(r"(?:[\w][\w.-]*/){0,4}[\w][\w.-]*\.safetensors")
 _GIVEN = "file_download_error"
-
-
-def is_hub_id(path: str) -> bool:
-    """Say whether ``path`` has the form of a repository's name, ``owner/name``."""
-    return _HUB_ID.fullmatch(path) is not None and ".." not in path
 
 
 def bring_lora(

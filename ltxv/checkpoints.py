@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from ltxv.engine import ModelIdentity
 from ltxv.engine_options import EngineOptions
 from ltxv.errors import Misconfigured
 from ltxv.file_digest import files_digest
+from ltxv.hub_id import is_hub_id
 
 TINY = Path(__file__).parent / "tiny" / "checkpoint"
 """The embedded checkpoint: the 13B's classes and geometry, small enough for a CPU."""
@@ -35,7 +35,6 @@ NAMES = ("tiny", *_NAMED)
 
 _NO_OPTIONS = EngineOptions()
 
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 
 Component = Literal[
@@ -135,7 +134,7 @@ def find_checkpoint(
         return _in_folder(name, path.resolve())
     if path.is_file():
         return _single_file(name, path.resolve(), companion)
-    if HUB_ID.fullmatch(name) and path.suffix not in {*_PICKLES, ".safetensors"}:
+    if is_hub_id(name) and path.suffix not in {*_PICKLES, ".safetensors"}:
         return _on_hub(name, name, revision)
     near = difflib.get_close_matches(name, NAMES, n=1)
     hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(NAMES)}, a Hub id, or"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ltxv.errors import Misconfigured, Transient
 from ltxv.file_digest import files_digest
+from ltxv.hub_id import is_hub_id
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SUFFIXES = {".json", ".safetensors", ".txt", ".jinja", ".model"}
 """What transformers reads of a checkpoint, pickles and code left out."""
@@ -40,7 +40,7 @@ class JudgeWeights:
         if self._folder is not None:
             if self.commit is not None:
                 raise ValueError("a folder has no revision; leave it out")
-        elif not _HUB_ID.fullmatch(self.name):
+        elif not is_hub_id(self.name):
             raise ValueError(
                 f"{self.name!r} is neither the absolute path of a folder nor owner/name on the Hub"
             )

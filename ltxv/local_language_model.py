@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ltxv.checkpoints import HUB_ID, Source, hub_revision
+from ltxv.checkpoints import Source, hub_revision
 from ltxv.device import DType, default_dtype, device_class, resolve_device
 from ltxv.errors import LTXError, Misconfigured
 from ltxv.expansion import ExpansionWork, turns
 from ltxv.file_digest import files_digest
 from ltxv.frozen import digest_of
+from ltxv.hub_id import is_hub_id
 
 _READ = {".safetensors", ".json", ".jinja", ".model", ".txt"}
 
@@ -93,7 +94,7 @@ class LocalLanguageModel:
         folder = Path(self.model).expanduser()
         if folder.is_dir():
             return Source(str(folder.resolve()))
-        if HUB_ID.fullmatch(self.model):
+        if is_hub_id(self.model):
             return Source(self.model, self.revision or "main")
         raise Misconfigured(
             f"there is no language model {self.model!r}; give a Hub id, owner/name, or a folder"
