@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 from flows.equipment import Equipment
 from flows.expand import expanded
-from ltxv.plan import Plan, resolve
+from flows.planning import fetched, planned
+from ltxv.plan import Plan
 from ltxv.refs import EmbeddingRef, MediaRef, Ref
 from ltxv.request import VideoRequest
 from ltxv.safety import Verdict
 from tasks.compress_media import compress_media
 from tasks.encode_prompt import encode_prompt
-from tasks.fetch_lora import fetch_lora
-from tasks.fetch_media import fetch_media
 from tasks.screen_media import screen_media
 from tasks.screen_prompt import screen_prompt
 
@@ -55,22 +54,12 @@ def prepare(request: VideoRequest, *, seed: int, use: Equipment) -> Prepared:
         safety=use.safety,
         store=use.store,
     )
-    media = fetch_media.each([{**source._asdict(), "store": use.store} for source in request.media])
-    loras = fetch_lora.each(
-        [{**source.where(), "store": use.store} for source in request.lora_sources]
-    )
-    plan = resolve(
-        request,
-        media,
-        model=use.model.identity,
-        seed=seed,
-        shape=use.model.shape,
-        loras=[lora.sha256 for lora in loras],
-    )
+    found = fetched(request, use=use)
+    plan = planned(request, found, seed=seed, use=use)
     items = compress_media.each(
         [
             {"work": item.compress, "source": source, "loc": item.loc, "store": use.store}
-            for item, source in zip(plan.items, media, strict=True)
+            for item, source in zip(plan.items, found.media, strict=True)
         ]
     )
     verdicts: Sequence[Verdict] = ()
@@ -82,9 +71,9 @@ def prepare(request: VideoRequest, *, seed: int, use: Equipment) -> Prepared:
     return Prepared(
         request=request,
         plan=plan,
-        media=media,
+        media=found.media,
         items=items,
-        loras=loras,
+        loras=found.loras,
         prompt=prompt,
         verdicts=verdicts,
     )

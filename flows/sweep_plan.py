@@ -8,12 +8,11 @@ from typing import Any
 from pydantic import Field
 
 from flows.equipment import Equipment
+from flows.planning import Fetched, fetched, planned
 from ltxv.frozen import Frozen, digest_of
 from ltxv.grid import GridCell
-from ltxv.plan import Plan, resolve
-from ltxv.refs import MediaRef, Ref
-from tasks.fetch_lora import fetch_lora
-from tasks.fetch_media import fetch_media
+from ltxv.plan import Plan
+from ltxv.refs import MediaRef
 
 
 class SweepPlan(Frozen):
@@ -40,25 +39,23 @@ def plan_sweep(cells: Sequence[GridCell], *, seed: int, use: Equipment) -> Sweep
         Transient: A network, server or store still failed at the last try.
         Misconfigured: A block needs its operator.
     """
-    model, shape = use.model.identity, use.model.shape
+    shape = use.model.shape
+    fetches: dict[Any, Fetched] = {}
     stages: dict[str, dict[str, float]] = {
         name: {} for name in ("encode_prompt", "first_pass", "second_pass", "decode")
     }
     unshared = 0.0
     for cell in cells:
-        media, loras = _fetched(cell, use)
-        plan = resolve(
-            cell.request,
-            media,
-            model=model,
-            seed=seed,
-            shape=shape,
-            loras=[lora.sha256 for lora in loras],
-        )
+        request = cell.request
+        names = (request.media, request.lora_sources)
+        if names not in fetches:
+            fetches[names] = fetched(request, use=use)
+        found = fetches[names]
+        plan = planned(request, found, seed=seed, use=use)
         seconds = plan.stage_seconds(shape)._asdict()
         unshared += sum(seconds.values())
-        text = [plan.prompt_work.digest, cell.request.expand_prompt and plan.seed]
-        for name, identity in _identities(plan, media, text=digest_of(text)).items():
+        text = [plan.prompt_work.digest, request.expand_prompt and plan.seed]
+        for name, identity in _identities(plan, found.media, text=digest_of(text)).items():
             stages[name][identity] = seconds[name]
     return SweepPlan(
         cells=len(cells),
@@ -66,15 +63,6 @@ def plan_sweep(cells: Sequence[GridCell], *, seed: int, use: Equipment) -> Sweep
         gpu_seconds=round(sum(sum(found.values()) for found in stages.values()), 6),
         gpu_seconds_unshared=round(unshared, 6),
     )
-
-
-def _fetched(cell: GridCell, use: Equipment) -> tuple[list[MediaRef], list[Ref]]:
-    request = cell.request
-    media = fetch_media.each([{**source._asdict(), "store": use.store} for source in request.media])
-    loras = fetch_lora.each(
-        [{**source.where(), "store": use.store} for source in request.lora_sources]
-    )
-    return media, loras
 
 
 def _identities(plan: Plan, media: Sequence[MediaRef], *, text: str) -> dict[str, str]:
