@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from prefect.artifacts import create_image_artifact, create_table_artifact
+from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from blocks.media_store import MediaStore
+from flows.pictures import attach_picture
 from ltxv.engine import Frames
 from ltxv.errors import LTXError
 from ltxv.media.frames import read_frames
@@ -60,13 +60,13 @@ def _attach(drafts: Sequence[Draft], store: MediaStore) -> None:
         frames = _frames(draft.clip, store)
         rows.append(_row(draft, frames))
         rate = draft.clip.video.frame_rate
-        _image(
+        attach_picture(
             moving_picture(frames, frame_rate=rate),
             "image/webp",
             key=f"draft-{draft.number}",
-            says=f"Draft {draft.number}, seed {draft.request.seed}",
+            description=f"Draft {draft.number}, seed {draft.request.seed}",
         )
-    _image(sheet_of(rows), "image/jpeg", key=SHEET, says=f"{len(rows)} drafts")
+    attach_picture(sheet_of(rows), "image/jpeg", key=SHEET, description=f"{len(rows)} drafts")
     create_table_artifact([_line(draft, store) for draft in drafts], key=TABLE)
 
 
@@ -98,8 +98,3 @@ def _line(draft: Draft, store: MediaStore) -> dict[str, str | int | None]:
         "preview": None if draft.clip is None else store.url(draft.clip.video.path),
         "state": "refused by the safety check" if draft.clip is None else "can be refined",
     }
-
-
-def _image(content: bytes, content_type: str, *, key: str, says: str) -> None:
-    picture = base64.b64encode(content).decode()
-    create_image_artifact(f"data:{content_type};base64,{picture}", key=key, description=says)

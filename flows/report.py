@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import json
 
-from prefect.artifacts import create_image_artifact, create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from blocks.media_store import MediaStore
+from flows.pictures import attach_picture
 from ltxv.errors import LTXError
 from ltxv.plain_text import markdown
 from ltxv.plan import Plan
@@ -28,14 +28,13 @@ def report(result: VideoResult, plan: Plan, *, sheet: Ref, store: MediaStore) ->
     Args:
         result: What the caller gets.
         plan: What was decided.
-        sheet: Contact sheet, JPEG. It goes in as a data URI, which every browser can show,
-            whatever it may reach of the store.
+        sheet: Contact sheet, JPEG.
         store: Where the sheet is.
     """
     try:
-        picture = base64.b64encode(store.get(sheet)).decode()
-        create_image_artifact(
-            f"data:image/jpeg;base64,{picture}",
+        attach_picture(
+            store.get(sheet),
+            "image/jpeg",
             key="contact-sheet",
             description=markdown(plan.prompt, most=_DESCRIPTION_LENGTH),
         )

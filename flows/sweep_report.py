@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import tempfile
 from collections.abc import Sequence
@@ -10,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from prefect.artifacts import create_image_artifact, create_table_artifact
+from prefect.artifacts import create_table_artifact
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from pydantic import Field
 
 from blocks.media_store import MediaStore
+from flows.pictures import attach_picture
 from flows.sweep_plan import SweepPlan
 from ltxv.engine import Frames
 from ltxv.frozen import Frozen
@@ -88,12 +88,7 @@ def finished_sweep(
 
 def _attach(sheet: bytes, cells: Sequence[SweepCell]) -> None:
     try:
-        picture = base64.b64encode(sheet).decode()
-        create_image_artifact(
-            f"data:image/jpeg;base64,{picture}",
-            key="sweep-sheet",
-            description=f"{len(cells)} cells",
-        )
+        attach_picture(sheet, "image/jpeg", key="sweep-sheet", description=f"{len(cells)} cells")
         create_table_artifact([_line(cell) for cell in cells], key="sweep")
     except UNREACHABLE as error:
         get_run_logger().warning("the sweep is not shown: %s", error)
