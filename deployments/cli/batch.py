@@ -11,8 +11,8 @@ import typer
 from blocks.manifest_source import is_relative
 from blocks.media_store.place import anywhere
 from blocks.saved import DEFAULT
-from deployments.cli.generate import Credentials, Expander, Model, Safety, Store
-from deployments.cli.server import reach_server
+from deployments.cli.options import Credentials, Expander, Model, Safety, Store
+from deployments.cli.server import reach_server_aloud
 from ltxv.batch_result import BatchResult
 from ltxv.media.write import VideoQuality
 from ltxv.plain_text import one_line
@@ -71,8 +71,7 @@ def batch(  # noqa: PLR0917 - typer reads the options off the signature
     ltx batch s3://my-bucket/night.csv --deployment generate-video/gpu --concurrency 16
     """  # noqa: D301 - the \b tells the help to keep the lines below as they are
     watcher = _Lines()
-    watcher.say("Reaching the Prefect server (without PREFECT_API_URL one is started here) …")
-    reach_server()
+    reach_server_aloud(watcher.say)
     from flows.batch import generate_batch  # noqa: PLC0415 - after the first line is shown
     from flows.batch_watch import batches_watched_by  # noqa: PLC0415
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from blocks.saved import DEFAULT
-from deployments.cli.generate import Output
+from deployments.cli.options import Output
 from deployments.cli.request_file import read_request
 from deployments.cli.run import run
 from ltxv.request import parse_request

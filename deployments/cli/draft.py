@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,21 +10,22 @@ from blocks.local_media import with_local_media
 from blocks.media_store import MediaStore
 from blocks.saved import DEFAULT, saved
 from deployments.cli.copy_out import checked_target
-from deployments.cli.generate import (
+from deployments.cli.options import (
     Credentials,
     Expander,
+    Items,
     Model,
     RequestFile,
     Safety,
+    Settings,
+    Sheet,
     Store,
-    folder_of,
-    merged,
     option,
 )
-from deployments.cli.items import item
 from deployments.cli.outcome import run_to_outcome, write_sheet
 from deployments.cli.request_file import read_request
-from deployments.cli.server import reach_server
+from deployments.cli.server import reach_server_aloud
+from deployments.cli.typed_request import folder_of, items_of, merged
 from deployments.cli.watch import Terminal
 from deployments.flow_runs import start_here
 from ltxv.request import parse_request
@@ -40,34 +40,13 @@ def draft(  # noqa: PLR0917 - typer reads the options off the signature
         int, typer.Option("--number", "-n", min=1, max=_MOST, help="How many drafts.")
     ] = 4,
     prompt: Annotated[str | None, option("What the videos show.")] = None,
-    image: Annotated[
-        list[str] | None,
-        option("PATH_OR_URL[@START_FRAME[:STRENGTH]], as often as needed.", metavar="ITEM"),
-    ] = None,
-    video: Annotated[
-        list[str] | None,
-        option("PATH_OR_URL[@START_FRAME[:STRENGTH]], as often as needed.", metavar="ITEM"),
-    ] = None,
+    image: Items = None,
+    video: Items = None,
     seed: Annotated[
         int | None, option("Seed of the first draft; the next ones count on. Drawn if left out.")
     ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            help="Any other field of the request, as often as needed.",
-            metavar="FIELD=VALUE",
-            show_default=False,
-        ),
-    ] = None,
-    sheet: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write a picture of all drafts, JPEG, to this file.",
-            metavar="FILE",
-            show_default=False,
-        ),
-    ] = None,
+    setting: Settings = None,
+    sheet: Sheet = None,
     model: Model = DEFAULT,
     store: Store = DEFAULT,
     safety: Safety = DEFAULT,
@@ -86,8 +65,8 @@ def draft(  # noqa: PLR0917 - typer reads the options off the signature
     """  # noqa: D301 - the \b tells the help to keep the lines below as they are
     given: dict[str, Any] = {
         "prompt": prompt,
-        "images": [item(text, field="image_url") for text in image] if image else None,
-        "videos": [item(text, field="video_url") for text in video] if video else None,
+        "images": items_of(image, field="image_url"),
+        "videos": items_of(video, field="video_url"),
         "seed": seed,
     }
     base = {} if request_file is None else read_request(request_file)
@@ -95,8 +74,7 @@ def draft(  # noqa: PLR0917 - typer reads the options off the signature
     refuse_unsupported(request)
     target = None if sheet is None else checked_target(sheet)
     terminal = Terminal()
-    terminal.say("Reaching the Prefect server (without PREFECT_API_URL one is started here) …")
-    reach_server()
+    reach_server_aloud(terminal.say)
     from flows.draft import draft_videos  # noqa: PLC0415 - after the first line is shown
 
     kept = saved(MediaStore, store)

@@ -2,69 +2,40 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from blocks.saved import DEFAULT
-from deployments.cli.items import item
+from deployments.cli.options import (
+    Credentials,
+    Expander,
+    Items,
+    Model,
+    Output,
+    RequestFile,
+    Safety,
+    Settings,
+    Store,
+    option,
+)
 from deployments.cli.remake import recorded_request
 from deployments.cli.remote import run_by_deployment
 from deployments.cli.request_file import read_request
 from deployments.cli.run import run
+from deployments.cli.typed_request import folder_of, items_of, merged
 from deployments.submit import DEFAULT_DEPLOYMENT
 from ltxv.media.write import VideoQuality
 from ltxv.request import parse_request
-
-RequestFile = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="[REQUEST.json]",
-        help="Request as JSON; - reads standard input. Options change what it says.",
-        show_default=False,
-    ),
-]
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        help="Copy the finished mp4 to this file.",
-        metavar="FILE",
-        show_default=False,
-    ),
-]
-Model = Annotated[
-    str, typer.Option(help="Saved LTX Model block, or a named checkpoint such as tiny.")
-]
-Store = Annotated[str, typer.Option(help="Saved LTX Media Store block.")]
-Credentials = Annotated[str, typer.Option(help="Saved LTX Content Credentials block.")]
-Expander = Annotated[
-    str, typer.Option(help="Saved LTX Prompt Expander block, or embedded for a tiny built-in one.")
-]
-Safety = Annotated[str, typer.Option(help="Saved LTX Safety Checker block.")]
-
-
-def option(help: str, **more: Any) -> Any:
-    """Return an option that is left out of the request unless given."""
-    return typer.Option(help=help, show_default=False, **more)
 
 
 def generate(  # noqa: PLR0917 - typer reads the options off the signature
     request_file: RequestFile = None,
     prompt: Annotated[str | None, option("What the video shows.")] = None,
     negative_prompt: Annotated[str | None, option("What to avoid.")] = None,
-    image: Annotated[
-        list[str] | None,
-        option("PATH_OR_URL[@START_FRAME[:STRENGTH]], as often as needed.", metavar="ITEM"),
-    ] = None,
-    video: Annotated[
-        list[str] | None,
-        option("PATH_OR_URL[@START_FRAME[:STRENGTH]], as often as needed.", metavar="ITEM"),
-    ] = None,
+    image: Items = None,
+    video: Items = None,
     resolution: Annotated[str | None, option("480p or 720p (default).")] = None,
     aspect_ratio: Annotated[str | None, option("9:16, 1:1, 16:9 or auto (default).")] = None,
     frames: Annotated[int | None, option("Frames, 9 to 257 (default 121).")] = None,
@@ -76,22 +47,13 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
     expand_prompt: Annotated[
         bool | None, option("Let the expander write a short prompt out.")
     ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            help="Any other field of the request, as often as needed.",
-            metavar="FIELD=VALUE",
-            show_default=False,
-        ),
-    ] = None,
+    setting: Settings = None,
     made_by: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "Finished mp4 to make again; options change what its request says.",
             "--from",
-            help="Finished mp4 to make again; options change what its request says.",
             metavar="FILE",
-            show_default=False,
         ),
     ] = None,
     quality: Annotated[
@@ -104,11 +66,10 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
     ] = False,
     deployment: Annotated[
         str | None,
-        typer.Option(
-            help="Have the workers of this deployment make it instead of this process; "
+        option(
+            "Have the workers of this deployment make it instead of this process; "
             f"{DEFAULT_DEPLOYMENT} if no name follows.",
             metavar="[NAME]",
-            show_default=False,
         ),
     ] = None,
     output: Output = None,
@@ -134,8 +95,8 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
     given = {
         "prompt": prompt,
         "negative_prompt": negative_prompt,
-        "images": [item(text, field="image_url") for text in image] if image else None,
-        "videos": [item(text, field="video_url") for text in video] if video else None,
+        "images": items_of(image, field="image_url"),
+        "videos": items_of(video, field="video_url"),
         "resolution": resolution,
         "aspect_ratio": aspect_ratio,
         "number_of_frames": frames,
@@ -186,37 +147,3 @@ def generate(  # noqa: PLR0917 - typer reads the options off the signature
             refresh=refresh,
         )
     typer.echo(result.model_dump_json())
-
-
-def folder_of(request_file: Path | None) -> Path:
-    """Return the folder that relative paths in a request start from."""
-    if request_file is None or str(request_file) == "-":
-        return Path.cwd()
-    return request_file.absolute().parent
-
-
-def merged(data: Any, given: Mapping[str, Any], settings: Sequence[str]) -> Any:
-    """Return the request with the options that were given in the place of its fields."""
-    if not isinstance(data, dict):
-        return data
-    options = {field: value for field, value in given.items() if value is not None}
-    return {**data, **options, **settings_of(settings)}
-
-
-def settings_of(texts: Sequence[str]) -> dict[str, Any]:
-    """Return fields and values of FIELD=VALUE; a value that is no JSON is text.
-
-    Raises:
-        BadParameter: One is not of this form.
-    """
-    return dict(_setting(text) for text in texts)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    field, equals, value = text.partition("=")
-    if not equals or not field:
-        raise typer.BadParameter(f"{text!r} is not FIELD=VALUE", param_hint="--set")
-    try:
-        return field, json.loads(value)
-    except (ValueError, RecursionError):
-        return field, value

@@ -13,9 +13,10 @@ from blocks.internet import FetchLimits, fetch
 from blocks.local_media import local_file, local_lora
 from blocks.lora_source import bring_lora
 from blocks.media_store import MediaStore
-from deployments.cli.generate import folder_of
 from deployments.cli.named_model import named_model
+from deployments.cli.options import NeededRequestFile
 from deployments.cli.request_file import read_request
+from deployments.cli.typed_request import folder_of
 from ltxv.file_digest import file_digest
 from ltxv.lora_file import read_lora_keys
 from ltxv.media.probe import Probe, probe
@@ -27,10 +28,7 @@ _SEED_BITS = 32
 
 
 def plan(
-    request_file: Annotated[
-        Path,
-        typer.Argument(metavar="REQUEST.json", help="Request as JSON; - reads standard input."),
-    ],
+    request_file: NeededRequestFile,
     model: Annotated[
         str, typer.Option(help="auto, a named checkpoint such as tiny, or a saved model block.")
     ] = "auto",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from deployments.cli.generate import settings_of
+from deployments.cli.options import OutputFolder, settings_option
 from deployments.cli.outcome import copy_results, run_to_outcome
 from deployments.cli.server import reach_server
+from deployments.cli.typed_request import settings_of
 from deployments.cli.watch import Terminal
 from deployments.drafts import drafts_of
 from deployments.flow_runs import find_run, flow_name, resume_with
@@ -27,23 +27,9 @@ def refine(
     ],
     setting: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set",
-            help=f"Setting of the second pass: {' or '.join(_SETTINGS)}.",
-            metavar="FIELD=VALUE",
-            show_default=False,
-        ),
+        settings_option(f"Setting of the second pass: {' or '.join(_SETTINGS)}."),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Copy the finished mp4s into this folder.",
-            metavar="FOLDER",
-            show_default=False,
-        ),
-    ] = None,
+    output: OutputFolder = None,
 ) -> None:
     """Refine some of the drafts that `ltx draft` made, from their saved latents.
 

@@ -10,7 +10,7 @@ import typer
 from blocks.media_store import MediaStore
 from blocks.saved import DEFAULT, saved
 from deployments.cli.copy_out import checked_target, copy_out
-from deployments.cli.generate import Output
+from deployments.cli.options import Output
 from deployments.cli.outcome import run_to_outcome
 from deployments.cli.server import reach_server
 from deployments.cli.watch import Terminal

@@ -8,7 +8,7 @@ from blocks.local_media import with_local_media
 from blocks.media_store import MediaStore
 from blocks.saved import DEFAULT, saved
 from deployments.cli.copy_out import checked_target, copy_out
-from deployments.cli.server import reach_server
+from deployments.cli.server import reach_server_aloud
 from deployments.cli.watch import Terminal
 from ltxv.media.write import VideoQuality
 from ltxv.request import VideoRequest
@@ -47,8 +47,7 @@ def run(
     refuse_unsupported(request)
     target = None if output is None else checked_target(output)
     terminal = Terminal()
-    terminal.say("Reaching the Prefect server (without PREFECT_API_URL one is started here) …")
-    reach_server()
+    reach_server_aloud(terminal.say)
     from flows.generate import generate_video  # noqa: PLC0415 - after the first line is shown
 
     kept = saved(MediaStore, store)

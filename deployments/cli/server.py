@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 
 from ltxv.errors import Misconfigured
+
+
+def reach_server_aloud(say: Callable[[str], None]) -> None:
+    """Do as ``reach_server`` does, and say so first: starting one takes a while.
+
+    Raises:
+        Misconfigured: It does not answer.
+    """
+    say("Reaching the Prefect server (without PREFECT_API_URL one is started here) …")
+    reach_server()
 
 
 def reach_server() -> None:

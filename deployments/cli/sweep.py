@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,10 +11,21 @@ from blocks.local_media import with_local_media
 from blocks.media_store import MediaStore
 from blocks.saved import DEFAULT, saved
 from deployments.cli.copy_out import checked_target, copy_file
-from deployments.cli.generate import Credentials, Expander, Model, Safety, Store, folder_of, merged
+from deployments.cli.options import (
+    Credentials,
+    Expander,
+    Model,
+    NeededRequestFile,
+    OutputFolder,
+    Safety,
+    Sheet,
+    Store,
+    settings_option,
+)
 from deployments.cli.outcome import copy_results
 from deployments.cli.request_file import read_request
-from deployments.cli.server import reach_server
+from deployments.cli.server import reach_server_aloud
+from deployments.cli.typed_request import folder_of, merged
 from deployments.cli.watch import Terminal
 from ltxv.errors import Refused
 from ltxv.grid import grid_cells
@@ -25,10 +35,7 @@ from tasks.ledger import watched_by
 
 
 def sweep(  # noqa: PLR0917 - typer reads the options off the signature
-    request_file: Annotated[
-        Path,
-        typer.Argument(metavar="REQUEST.json", help="Request as JSON; - reads standard input."),
-    ],
+    request_file: NeededRequestFile,
     vary: Annotated[
         list[str],
         typer.Option(
@@ -38,34 +45,13 @@ def sweep(  # noqa: PLR0917 - typer reads the options off the signature
     ],
     setting: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set",
-            help="Any field that all videos share, as often as needed.",
-            metavar="FIELD=VALUE",
-            show_default=False,
-        ),
+        settings_option("Any field that all videos share, as often as needed."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print how many stages would run, and stop there.")
     ] = False,
-    sheet: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write the labelled picture of all videos, JPEG, to this file.",
-            metavar="FILE",
-            show_default=False,
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Copy the finished mp4s into this folder.",
-            metavar="FOLDER",
-            show_default=False,
-        ),
-    ] = None,
+    sheet: Sheet = None,
+    output: OutputFolder = None,
     model: Model = DEFAULT,
     store: Store = DEFAULT,
     safety: Safety = DEFAULT,
@@ -86,8 +72,7 @@ def sweep(  # noqa: PLR0917 - typer reads the options off the signature
     grid_cells(request, grid)
     target = None if sheet is None else checked_target(sheet)
     terminal = Terminal()
-    terminal.say("Reaching the Prefect server (without PREFECT_API_URL one is started here) …")
-    reach_server()
+    reach_server_aloud(terminal.say)
     from flows.sweep import sweep_settings  # noqa: PLC0415 - after the first line is shown
 
     kept = saved(MediaStore, store)
