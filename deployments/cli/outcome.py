@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,10 +22,10 @@ from tasks.ledger import watched_by
 
 
 def run_to_outcome(go: Callable[[], Any], *, terminal: Terminal) -> tuple[VideoResult, ...]:
-    """Run a flow and print its results, one JSON line each; or its drafts, if it waits.
+    """Run a flow and print what it returns, a line of JSON each; or its drafts, if it waits.
 
     Returns:
-        The results; none if the run waits, or if a worker goes on with it.
+        The videos among it; none if the run waits, or if a worker goes on with it.
     """
     try:
         with watched_by(terminal):
@@ -36,10 +36,10 @@ def run_to_outcome(go: Callable[[], Any], *, terminal: Terminal) -> tuple[VideoR
     if made is None:
         terminal.say("The workers of its pool go on with it.")
         return ()
-    results = (made,) if isinstance(made, VideoResult) else tuple(made)
+    results = tuple(made) if isinstance(made, Sequence) else (made,)
     for result in results:
         typer.echo(result.model_dump_json())
-    return results
+    return tuple(result for result in results if isinstance(result, VideoResult))
 
 
 def copy_results(

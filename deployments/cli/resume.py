@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from blocks.media_store import MediaStore
+from blocks.media_store.place import anywhere
 from blocks.saved import DEFAULT, saved
 from deployments.cli.copy_out import checked_target, copy_out
 from deployments.cli.options import Output
@@ -45,7 +46,8 @@ def resume(
         _list(terminal)
         return
     found = find_run(run)
-    results = run_to_outcome(lambda: continue_run(found), terminal=terminal)
+    with anywhere():  # a batch that this machine's user started may name files of it
+        results = run_to_outcome(lambda: continue_run(found), terminal=terminal)
     if target is not None and len(results) == 1:
         copy_out(
             results[0], target, store=saved(MediaStore, found.parameters.get("store", DEFAULT))

@@ -16,13 +16,16 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import PREFECT_API_URL
-from prefect.states import Cancelled
+from prefect.states import Cancelled, Crashed
 
+from flows.batch import generate_batch
 from flows.generate import generate_video
+from flows.sweep import sweep_settings
 from ltxv.request import parse_request
 from tests.conftest import SAMPLES
 from tests.deployments.cli.conftest import Ltx
-from tests.flows.conftest import House, new_house
+from tests.flows.batches import row, write
+from tests.flows.conftest import House, new_house, small_request
 
 __all__ = ["new_house"]
 
@@ -155,6 +158,31 @@ def test_a_run_that_is_killed_anywhere_can_be_resumed(
     for name in before:
         if name not in lost_with_its_frames:
             assert states[name] in {"cached", "skipped"}, name
+
+
+def test_sweeps_and_batches_of_this_machine_are_gone_on_with(
+    new_house: Callable[..., House], ltx: Ltx, tmp_path: Path
+) -> None:
+    """Each ends with its own result as one line of JSON; a batch's manifest may be a file here."""
+    house = new_house()
+    blocks = {"model": house.model, "store": house.store, "safety": house.safety}
+    small = small_request().model_dump(mode="json")
+    manifest = write(tmp_path / "m.jsonl", row("a"))
+    left = {
+        sweep_settings: {"request": small, "grid": {"seed": [1, 2]}, "dry_run": True},
+        generate_batch: {"manifest": str(manifest), "output": str(tmp_path / "out")},
+    }
+    results = []
+    for flow, parameters in left.items():
+        with get_client(sync_client=True) as client:
+            run = client.create_flow_run(flow, parameters={**parameters, **blocks})
+            client.set_flow_run_state(run.id, Crashed(), force=True)
+        done = ltx("resume", str(run.id), server=True)
+        assert done.returncode == 0, done.stderr
+        results.append(json.loads(done.stdout))
+    swept, batched = results
+    assert swept["plan"]["stages"]["first_pass"] == 2
+    assert (batched["made"], batched["failed"]) == (1, 0)
 
 
 def test_what_cannot_be_resumed_is_said(
