@@ -146,7 +146,7 @@ class _Watch:
         elif not client.read_workers_for_work_pool(pool, worker_filter=online):
             said = (
                 f"No worker of the work pool {pool} is online; the run waits for one "
-                f"(prefect worker start --pool {pool})."
+                f"(ltx worker --pool {pool})."
             )
         else:
             return

@@ -58,12 +58,12 @@ class Child:
         """Whether it runs, or ran and is to be started again."""
         return self._process is not None
 
-    def descendants(self) -> list[psutil.Process]:
-        """Return the processes that it started, and theirs."""
+    def children(self) -> list[psutil.Process]:
+        """Return the processes that it started; theirs are their own affair."""
         if self._process is None or not self.alive:
             return []
         try:
-            found: list[psutil.Process] = psutil.Process(self._process.pid).children(recursive=True)
+            found: list[psutil.Process] = psutil.Process(self._process.pid).children()
         except psutil.NoSuchProcess:
             return []
         return found

@@ -65,7 +65,7 @@ class Pair:
 
     def runs(self) -> list[psutil.Process]:
         """Return the processes of the flow runs at hand."""
-        return self.worker.descendants()
+        return self.worker.children()
 
     def line(self) -> str:
         """Return the state in one line."""

@@ -50,7 +50,7 @@ class Supervisor:
         left = [run for pair in self._pairs for run in pair.take_no_more()]
         stopped = False
         while left := [run for run in left if _lives(run)]:
-            self._say([f"ending: {len(left)} processes of runs are at work"])
+            self._say([f"ending: {len(left)} runs are at work"])
             if self._asked > 1 and not stopped:
                 stopped = True
                 for run in left:
