@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Files of tests side by side, each with servers of its own: they wait more than they compute.
+BESIDE := --numprocesses 2 --dist loadfile
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
 .PHONY: help install demo test test-slow lint bench bench-gpu bench-media clean
@@ -27,10 +29,10 @@ demo: install  ## Make a video from sample media; its address is in the last lin
 	@$(BIN)/ltx demo
 
 test: install  ## Run the tests, but for the slow ones
-	$(BIN)/pytest
+	$(BIN)/pytest $(BESIDE)
 
 test-slow: install  ## Run the slow tests
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest $(BESIDE) -m slow
 
 lint: install  ## ruff, strict types, import contract
 	$(BIN)/ruff check .

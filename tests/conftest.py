@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,10 @@ from tests.s3_server import s3_server
 from tests.stores import kept
 
 __all__ = ["kept", "prefect_server", "s3_server"]
+
+# A shell that starts the suite in the background has it ignore SIGINT, and so would every process
+# that a test starts and sends one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 

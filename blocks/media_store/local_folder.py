@@ -176,7 +176,10 @@ def _copy(source: bytes | Path, target: Path) -> None:
 
 def _flush_folder(folder: Path) -> None:
     """Make the new name last: a file is safe from a power cut only once its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:  # the file was removed since, and its folder as an empty one
+        return
     try:
         os.fsync(descriptor)
     finally:

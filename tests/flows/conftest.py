@@ -87,7 +87,9 @@ def new_house(prefect_server: None, tmp_path: Path) -> Callable[..., House]:
         root = tmp_path / name
         LTXModel(checkpoint="tiny", device="cpu", options=EngineOptions(threads=1)).save(name)
         MediaStore(
-            root=str(root), limits=FetchLimits(trusted_hosts=("127.0.0.1", "localhost"), **limits)
+            root=str(root),
+            lease_seconds=10,  # tests kill holders, and wait for what they held
+            limits=FetchLimits(trusted_hosts=("127.0.0.1", "localhost"), **limits),
         ).save(name)
         SafetyChecker(refuse_at=refuse_at).save(name)
         return House(model=name, store=name, safety=name, root=root)
