@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Mapping
 from typing import Any, cast
@@ -71,12 +70,6 @@ def unfinished_runs() -> list[FlowRun]:
         runs = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=_SEARCHED)
         names = {run.flow_id: client.read_flow(run.flow_id).name for run in runs}
     return [run for run in runs if names[run.flow_id] in ENTRYPOINTS and _obstacle(run) is None]
-
-
-def sign_in(flow_run: str) -> None:
-    """Write this process down as the one that runs ``flow_run``, as Prefect's workers do."""
-    with get_client(sync_client=True) as client:
-        client.update_flow_run(UUID(flow_run), infrastructure_pid=_address(os.getpid()))
 
 
 def start_here(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> Any:
@@ -245,10 +238,6 @@ def _starting_with(named: str, client: SyncPrefectClient) -> list[FlowRun]:
         return []
     recent = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=_SEARCHED)
     return [run for run in recent if str(run.id).startswith(named.lower())]
-
-
-def _address(pid: int) -> str:
-    return f"{socket.gethostname()}:{pid}"
 
 
 def _refused(run: UUID | str, said: str) -> Refused:

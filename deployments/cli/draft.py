@@ -27,7 +27,6 @@ from deployments.cli.request_file import read_request
 from deployments.cli.server import reach_server_aloud
 from deployments.cli.typed_request import folder_of, items_of, merged
 from deployments.cli.watch import Terminal
-from deployments.flow_runs import start_here
 from ltxv.request import parse_request
 from ltxv.unsupported import refuse_unsupported
 
@@ -75,7 +74,8 @@ def draft(  # noqa: PLR0917 - typer reads the options off the signature
     target = None if sheet is None else checked_target(sheet)
     terminal = Terminal()
     reach_server_aloud(terminal.say)
-    from flows.draft import draft_videos  # noqa: PLC0415 - after the first line is shown
+    from deployments.flow_runs import start_here  # noqa: PLC0415 - after the first line is shown
+    from flows.draft import draft_videos  # noqa: PLC0415
 
     kept = saved(MediaStore, store)
     parameters = {

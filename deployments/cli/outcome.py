@@ -15,7 +15,6 @@ from blocks.media_store import MediaStore
 from blocks.saved import DEFAULT, saved
 from deployments.cli.copy_out import copy_out
 from deployments.cli.watch import Terminal
-from deployments.drafts import drafts_of, sheet_of_drafts
 from ltxv.errors import Misconfigured
 from ltxv.result import VideoResult
 from tasks.ledger import watched_by
@@ -66,6 +65,8 @@ def write_sheet(run: str, target: Path, *, terminal: Terminal) -> None:
     Raises:
         Misconfigured: There is none, or the file cannot be written.
     """
+    from deployments.drafts import sheet_of_drafts  # noqa: PLC0415 - heavy: flows
+
     picture = sheet_of_drafts(UUID(run))
     if picture is None:
         raise Misconfigured("the run has no sheet of its drafts; see its log")
@@ -77,6 +78,8 @@ def write_sheet(run: str, target: Path, *, terminal: Terminal) -> None:
 
 
 def _print_drafts(terminal: Terminal) -> None:
+    from deployments.drafts import drafts_of  # noqa: PLC0415 - heavy: flows
+
     run = str(terminal.flow_run)
     lines = [line._asdict() for line in drafts_of(UUID(run))]
     typer.echo(json.dumps({"run": run, "drafts": lines}))

@@ -11,8 +11,6 @@ from deployments.cli.outcome import copy_results, run_to_outcome
 from deployments.cli.server import reach_server
 from deployments.cli.typed_request import settings_of
 from deployments.cli.watch import Terminal
-from deployments.drafts import drafts_of
-from deployments.flow_runs import find_run, flow_name, resume_with
 from ltxv.errors import Refused
 
 _SETTINGS = ("second_pass_number_of_steps", "second_pass_skip_initial_steps")
@@ -49,6 +47,9 @@ def refine(
         )
     terminal = Terminal()
     reach_server()
+    from deployments.drafts import drafts_of  # noqa: PLC0415 - heavy: flows
+    from deployments.flow_runs import find_run, flow_name, resume_with  # noqa: PLC0415
+
     found = find_run(run)
     if flow_name(found) != "draft-videos":
         raise _refused(run, "it is no run of `ltx draft`")

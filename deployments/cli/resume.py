@@ -15,7 +15,6 @@ from deployments.cli.options import Output
 from deployments.cli.outcome import run_to_outcome
 from deployments.cli.server import reach_server
 from deployments.cli.watch import Terminal
-from deployments.flow_runs import continue_run, find_run, unfinished_runs
 
 
 def resume(
@@ -45,6 +44,8 @@ def resume(
     if run is None:
         _list(terminal)
         return
+    from deployments.flow_runs import continue_run, find_run  # noqa: PLC0415 - heavy: flows
+
     found = find_run(run)
     with anywhere():  # a batch that this machine's user started may name files of it
         results = run_to_outcome(lambda: continue_run(found), terminal=terminal)
@@ -56,6 +57,8 @@ def resume(
 
 
 def _list(terminal: Terminal) -> None:
+    from deployments.flow_runs import unfinished_runs  # noqa: PLC0415 - heavy: flows
+
     runs = unfinished_runs()
     if not runs:
         terminal.say("No run can be resumed.")

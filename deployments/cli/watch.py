@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
-from deployments.flow_runs import sign_in
+from deployments.sign_in import sign_in
 from ltxv.result import StageName, StageRecord
 
 

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 
-from deployments.flow_runs import sign_in
+from deployments.sign_in import sign_in
 from flows.generate import generate_video
 from ltxv.request import parse_request
 from ltxv.result import StageName, StageRecord
