@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Two processes, each with servers of its own: tests wait more than they compute.
-BESIDE := --numprocesses 2 --dist worksteal
+# Files of tests side by side, each process with servers of its own: they wait a lot.
+BESIDE := --numprocesses 2 --dist loadfile
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
 .PHONY: help install demo test test-slow lint bench bench-gpu bench-media clean

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.batch import Bench, Findings, measure
 from benchmarks.house import furnished
 
 
+@pytest.mark.slow
 def test_loop_and_batch_make_the_same_requests(prefect_server: None, tmp_path: Path) -> None:
     """Both ways are timed, and the table sets the batch against the loop."""
     bench = Bench(rows=2, repeats=1, warm_ups=0, frames=9, at_once=(2,))

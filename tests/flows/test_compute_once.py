@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from blocks.content_credentials import ContentCredentials
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
@@ -57,6 +59,12 @@ def place_around(kept: Kept, **settings: Any) -> Place:
     return Place(House(model=name, store=name, safety=name, root=Path(store.root)), kept)
 
 
+BOTH_STORES = pytest.mark.parametrize(
+    "kept", ["folder", pytest.param("bucket", marks=pytest.mark.slow)], indirect=True
+)
+
+
+@BOTH_STORES
 def test_four_processes_run_each_stage_once(prefect_server: None, kept: Kept) -> None:
     """Four equal requests at once: every stage ran in one of them and was cached in the others."""
     place = place_around(kept)
@@ -73,6 +81,7 @@ def test_four_processes_run_each_stage_once(prefect_server: None, kept: Kept) ->
     assert place.files("leases") == set()
 
 
+@BOTH_STORES
 def test_a_killed_run_frees_its_stage(prefect_server: None, kept: Kept, tmp_path: Path) -> None:
     """Who waits for a run that SIGKILL ended in a pass makes the same latents soon after."""
     place = place_around(kept, lease_seconds=TERM)

@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ltxv.media.frames import read_frames
 from tests.deployments.cli.conftest import Ltx
 from tests.deployments.cli.test_generate import SMALL
 
 
+@pytest.mark.slow
 def test_an_expanded_clip_makes_itself_again_unexpanded(
     ltx: Ltx, prefect_server: None, tmp_path: Path
 ) -> None:
