@@ -233,6 +233,12 @@ def test_the_embedded_model_ends_in_time_and_says_what_is_too_long() -> None:
     assert PromptExpander(backend="embedded").expand(WORK).by == "SmolLM2-135M-Instruct"
 
 
+def test_the_embedded_model_tries_again_when_it_adds_no_sentence() -> None:
+    """The 13th seed gives half a sentence only on some processors, and a paragraph on all."""
+    work = ExpansionWork(text="a cat looks up", seed=13)
+    assert PromptExpander(backend="embedded").expand(work).text.endswith((".", "!", "?"))
+
+
 def test_the_embedded_model_opens_no_door() -> None:
     """Its server, which cannot be switched off, answers nobody without the key of this process."""
     PromptExpander(backend="embedded").expand(WORK)
