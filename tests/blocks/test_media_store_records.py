@@ -89,7 +89,7 @@ def call(mark: Path, name: str) -> dict[str, Any]:
         ),
         lambda mark: forged(call(mark, "subprocess.run")),
         lambda mark: forged([{"a": call(mark, "subprocess.check_call")}]),
-        lambda mark: forged(call(mark, "blocks.media_store.block.internet.fetch")),
+        lambda mark: forged(call(mark, "blocks.media_store.contents.internet.fetch")),
         lambda mark: forged(call(mark, "ltxv.frozen.digest_of")),
         lambda mark: forged(call(mark, "pathlib.Path")),
         lambda _: forged({"__exc_type__": "builtins.SystemExit", "message": "1"}),
