@@ -10,23 +10,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.tasks import Task, exponential_backoff
 
 from blocks.media_store import MediaStore
 from ltxv.errors import LTXError, Refused, Transient, Violation
-from ltxv.frozen import Frozen, digest_of
-from ltxv.refs import Ref
 from ltxv.result import StageName, StageState
+from tasks.beside import Beside
 from tasks.ledger import current_ledger, tell_started
+from tasks.stage_key import StageKey
 from tasks.stage_locks import StageLocks
 
 P = ParamSpec("P")
@@ -35,35 +33,6 @@ R = TypeVar("R")
 RETRIES = 3
 _FIRST_DELAY_SECONDS = 2
 _JITTER = 0.5
-
-
-@dataclass
-class StageKey(CachePolicy):
-    """The digest of a stage's name, version and named inputs.
-
-    Refs count by the digest of their content, so that where bytes came from does not matter.
-    """
-
-    stage: str = ""
-    version: int = 1
-    inputs: tuple[str, ...] = ()
-    also: Callable[[], str] | None = None
-    """Something outside the inputs that decides the outcome, such as a program's version."""
-
-    def compute_key(
-        self,
-        task_ctx: TaskRunContext,  # noqa: ARG002 - Prefect's signature
-        inputs: dict[str, Any],
-        flow_parameters: dict[str, Any],  # noqa: ARG002
-        **kwargs: Any,  # noqa: ARG002
-    ) -> str:
-        """Return ``stage/digest``."""
-        made_of = {
-            "version": self.version,
-            "inputs": {name: _identity(inputs[name]) for name in self.inputs},
-            "also": self.also() if self.also else None,
-        }
-        return f"{self.stage}/{digest_of(made_of)}"
 
 
 class Stage(Generic[P, R]):
@@ -176,34 +145,6 @@ class Stage(Generic[P, R]):
             current_ledger().enter(name, did, seconds / len(self._names))
 
 
-class Beside(Generic[R]):
-    """A stage under way beside others."""
-
-    def __init__(
-        self,
-        future: PrefectFuture[R],
-        *,
-        enter: Callable[[Sequence[State[Any]], float], None],
-        kept: ExitStack,
-    ) -> None:
-        self._future = future
-        self._enter = enter
-        self._kept = kept
-        self._started = time.monotonic()
-        self._ended = self._started
-        future.add_done_callback(self._end)
-
-    def result(self) -> R:
-        """Wait for the stage to end, and return its outcome or raise its error."""
-        with self._kept:
-            self._future.wait()
-        self._enter([self._future.state], self._ended - self._started)
-        return self._future.result()
-
-    def _end(self, _future: PrefectFuture[R]) -> None:
-        self._ended = time.monotonic()
-
-
 def stage(
     *names: StageName,
     key: Sequence[str],
@@ -262,14 +203,3 @@ def passing_stage(name: StageName) -> Callable[[Callable[P, R]], Stage[P, R]]:
 
 def _is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001
     return isinstance(state.result(raise_on_failure=False), Transient)
-
-
-def _identity(value: Any) -> Any:
-    """Return what of ``value`` a key is made of."""
-    if isinstance(value, Ref):
-        return value.sha256
-    if isinstance(value, Frozen):
-        return value.model_dump(mode="json")
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_identity(part) for part in value]
-    return value

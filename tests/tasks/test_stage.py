@@ -16,7 +16,8 @@ from ltxv.frozen import Frozen
 from ltxv.refs import Ref
 from ltxv.result import StageRecord
 from tasks.ledger import new_ledger
-from tasks.stage import RETRIES, Stage, StageKey, stage
+from tasks.stage import RETRIES, Stage, stage
+from tasks.stage_key import StageKey
 
 
 class Work(Frozen):

@@ -22,7 +22,8 @@ from blocks.media_store import MediaStore
 from ltxv.errors import Misconfigured, Transient
 from ltxv.refs import Ref
 from tasks.ledger import new_ledger
-from tasks.stage import Stage, StageKey, stage
+from tasks.stage import Stage, stage
+from tasks.stage_key import StageKey
 from tests.stores import Kept
 
 WAITED = "waiting for slow_text"
