@@ -26,7 +26,8 @@ from benchmarks.stopwatch import Cost, timing
 from benchmarks.table import RESULTS, Report, Table, verdict
 from ltxv.engine import Frames
 from ltxv.media.binaries import ffmpeg_binary
-from ltxv.media.compress import CompressWork, compress
+from ltxv.media.compress import compress
+from ltxv.media.compress_work import CompressWork
 from ltxv.media.frames import read_frames
 
 CLIP_RATIO = 0.5

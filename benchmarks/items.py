@@ -17,7 +17,7 @@ from benchmarks.table import Table
 from benchmarks.web import serving
 from blocks.internet import FetchLimits
 from blocks.media_store import MediaStore
-from ltxv.media.compress import CompressWork
+from ltxv.media.compress_work import CompressWork
 from tasks.compress_media import compress_media
 from tasks.fetch_media import fetch_media
 

@@ -14,7 +14,7 @@ from ltxv.engine import Placement
 from ltxv.errors import Loc, Refused
 from ltxv.frozen import Frozen
 from ltxv.geometry import Size
-from ltxv.media.compress import CompressWork
+from ltxv.media.compress_work import CompressWork
 from ltxv.request import VideoRequest
 
 _LEAST_LATER_CLIP = 9

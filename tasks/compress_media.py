@@ -5,7 +5,8 @@ from __future__ import annotations
 from blocks.media_store import MediaStore
 from ltxv.errors import Loc
 from ltxv.media.binaries import ffmpeg_version
-from ltxv.media.compress import CompressWork, compress
+from ltxv.media.compress import compress
+from ltxv.media.compress_work import CompressWork
 from ltxv.refs import MediaRef, Ref
 from tasks.scratch import scratch
 from tasks.stage import stage

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +12,19 @@ from typing import Any
 
 import ffmpeg
 
-from ltxv.errors import Loc, Misconfigured, Refused
-from ltxv.media.content import MAX_TRACKS, Content, reading, unreadable
+from ltxv.errors import Loc, Misconfigured
+from ltxv.media.clip_refusals import (
+    check_frame,
+    check_frames,
+    check_seconds,
+    failure,
+    too_slow,
+    unusable,
+)
+from ltxv.media.content import Content, reading
 from ltxv.media.ffmpeg_run import FfmpegFailed, run_ffmpeg
 from ltxv.media.header import SECONDS, Unreadable, read_header
-from ltxv.media.limits import MediaLimits, check_size
+from ltxv.media.limits import MediaLimits
 from ltxv.media.listing import Listing, fraction
 from ltxv.media.picture import Picture, look_at
 from ltxv.media.timing import Timing, timing
@@ -26,12 +33,6 @@ from ltxv.media.wholeness import is_cut_short
 _DECODER_THREADS = 2
 _QUARTER = 90
 _FIELDS = "stream=width,height,avg_frame_rate,duration:stream_side_data=rotation:format=duration"
-
-_TOO_LARGE = "exceeds specified max pixel count"
-_SAID = 200
-_SPLIT = re.compile(r"; |\n")
-_SPEAKER = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\]")
-_ABOUT_ITSELF = ("Task finished", "Terminating thread", "Error ", "Last message repeated")
 
 
 @dataclass(frozen=True)
@@ -65,26 +66,26 @@ def read_facts(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -
     header = _header(path, content, limits=limits, loc=loc)
     streams = header.get("streams")
     if not streams:
-        raise _unusable(loc, "it has no moving picture")
+        raise unusable(loc, "it has no moving picture")
     stream = streams[0]
     width, height = int(stream.get("width", 0)), int(stream.get("height", 0))
     if not (width and height):
-        raise _unusable(loc, "its frames have no size, or one that no decoder takes")
-    _check_frame(width, height, limits, loc)
+        raise unusable(loc, "its frames have no size, or one that no decoder takes")
+    check_frame(width, height, limits, loc)
     length = stream.get("duration") or header.get("format", {}).get("duration") or "0"
-    _check_seconds(Fraction(length), limits, loc)
+    check_seconds(Fraction(length), limits, loc)
     if is_cut_short(path, content):
-        raise _unusable(loc, "it ends too soon")
+        raise unusable(loc, "it ends too soon")
     listing = Listing(_decode(path, content, limits=limits, loc=loc))
-    _check_frames(len(listing.starts), limits, loc)
-    _check_seconds(listing.starts[-1] - listing.starts[0] + listing.last, limits, loc)
-    _check_frame(listing.width, listing.height, limits, loc)
+    check_frames(len(listing.starts), limits, loc)
+    check_seconds(listing.starts[-1] - listing.starts[0] + listing.last, limits, loc)
+    check_frame(listing.width, listing.height, limits, loc)
     stated = fraction(stream.get("avg_frame_rate", ""))
     found = timing(
         listing.starts, last=listing.last, stated=stated, animated=content.reader == "gif"
     )
     if not found.rate:
-        raise _unusable(loc, "all of its frames are at the same time")
+        raise unusable(loc, "all of its frames are at the same time")
     return ClipFacts(
         width=listing.width,
         height=listing.height,
@@ -102,9 +103,9 @@ def animation_facts(path: Path, content: Content, *, limits: MediaLimits, loc: L
     """
     found = look_at(path, content, limits=limits, loc=loc)
     if isinstance(found, Picture):
-        raise _unusable(loc, "it has no moving picture")
+        raise unusable(loc, "it has no moving picture")
     lasting = [Fraction(duration, 1000) for duration in found.durations]
-    _check_seconds(sum(lasting, Fraction(0)), limits, loc)
+    check_seconds(sum(lasting, Fraction(0)), limits, loc)
     starts = list(accumulate(lasting[:-1], initial=Fraction(0)))
     return ClipFacts(
         width=found.width,
@@ -120,8 +121,8 @@ def _header(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> d
         return read_header(path, show=_FIELDS, reading=options)
     except Unreadable as error:
         if error.timed_out:
-            raise _too_slow(loc, SECONDS) from error
-        raise _failure(error.said, limits, loc) from error
+            raise too_slow(loc, SECONDS) from error
+        raise failure(error.said, limits, loc) from error
 
 
 def _decode(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> str:
@@ -146,85 +147,15 @@ def _decode(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> s
             run_ffmpeg(node.global_args("-xerror"), timeout_seconds=limits.max_decode_seconds)
         except FfmpegFailed as error:
             if error.timed_out:
-                raise _too_slow(loc, limits.max_decode_seconds) from error
+                raise too_slow(loc, limits.max_decode_seconds) from error
             if error.disk_full:
                 raise Misconfigured(f"a clip cannot be read: {error.said}; free some space") from (
                     error
                 )
-            raise _failure(error.said, limits, loc) from error
+            raise failure(error.said, limits, loc) from error
         return Path(listed.name).read_text(encoding="utf-8")
 
 
 def _rotation(side_data: Sequence[dict[str, Any]]) -> int:
     turned = [side["rotation"] for side in side_data if "rotation" in side]
     return round(float(turned[0]) / _QUARTER) * _QUARTER % 360 if turned else 0
-
-
-def _check_frame(width: int, height: int, limits: MediaLimits, loc: Loc) -> None:
-    check_size(width, height, most=limits.max_clip_pixels, limits=limits, loc=loc)
-
-
-def _check_frames(frames: int, limits: MediaLimits, loc: Loc) -> None:
-    if not frames:
-        raise _unusable(loc, "no frame of it can be decoded")
-    if frames > limits.max_frames:
-        raise Refused.because(
-            loc,
-            f"has more than {limits.max_frames} frames; send a shorter clip",
-            type="video_duration_too_long",
-            max_frames=limits.max_frames,
-        )
-
-
-def _check_seconds(seconds: Fraction, limits: MediaLimits, loc: Loc) -> None:
-    if seconds > limits.max_seconds:
-        raise Refused.because(
-            loc,
-            f"lasts {float(seconds):.1f} seconds; at most {limits.max_seconds:g} are allowed. "
-            "Send a shorter clip",
-            type="video_duration_too_long",
-            max_duration=limits.max_seconds,
-        )
-
-
-def _too_slow(loc: Loc, seconds: float) -> Refused:
-    return Refused.because(
-        loc,
-        f"takes more than {seconds:g} seconds to decode; send a shorter or smaller clip",
-        type="video_duration_too_long",
-    )
-
-
-def _reason(said: str) -> str:
-    """Return the first thing that ffmpeg said of the clip, without paths and addresses."""
-    if "exceeds max_streams" in said:
-        return f"it has more than {MAX_TRACKS} tracks"
-    if "not on whitelist" in said:
-        return "its codec is not supported; H.264, HEVC, VP9 and AV1 are"
-    for line in _SPLIT.split(said):
-        text = _SPEAKER.sub("", line).strip()
-        if text and not text.startswith(_ABOUT_ITSELF) and "file:" not in text:
-            return f"it is damaged or cut off ({text[:_SAID]})"
-    return "it cannot be decoded"
-
-
-def _failure(said: str, limits: MediaLimits, loc: Loc) -> Refused:
-    if _TOO_LARGE in said:
-        most = limits.max_clip_pixels
-        return Refused.because(
-            loc,
-            f"has frames of more than {most:,} pixels. Send a smaller version",
-            type="image_too_large",
-            max_resolution=most,
-        )
-    return _unusable(loc, _reason(said))
-
-
-def _unusable(loc: Loc, reason: str) -> Refused:
-    # The endpoint has image_load_error but nothing of the kind for clips. file_download_error is
-    # for what never arrived whole; this did, and another file is the only remedy.
-    return Refused.because(
-        loc,
-        f"is a clip that cannot be used: {reason}; send it again, whole, as an H.264 MP4",
-        type=unreadable("video"),
-    )

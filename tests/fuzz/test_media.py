@@ -16,7 +16,8 @@ from PIL import Image
 
 from ltxv.errors import Refused
 from ltxv.media.binaries import ffmpeg_binary
-from ltxv.media.compress import CompressWork, compress
+from ltxv.media.compress import compress
+from ltxv.media.compress_work import CompressWork
 from ltxv.media.probe import Probe, probe
 from tests.fuzz.mutations import mutations
 

@@ -10,7 +10,7 @@ from blocks.ltx_model import LTXModel
 from ltxv.engine import ModelIdentity
 from ltxv.engine_options import EngineOptions
 from ltxv.frozen import digest_of
-from ltxv.media.compress import CompressWork
+from ltxv.media.compress_work import CompressWork
 from ltxv.plan import resolve
 from ltxv.refs import EmbeddingRef, LatentRef, MediaRef, Ref
 from ltxv.request import parse_request

@@ -32,7 +32,8 @@ from ltxv.engine import (
 )
 from ltxv.engine_options import EngineOptions
 from ltxv.errors import Cancelled, EngineFault, Misconfigured, Refused, Transient
-from ltxv.media.compress import CompressWork, compress
+from ltxv.media.compress import compress
+from ltxv.media.compress_work import CompressWork
 from ltxv.model.local_engine import LocalEngine
 from tests.conftest import SAMPLES
 

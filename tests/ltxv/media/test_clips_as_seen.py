@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from ltxv.engine import Frames
-from ltxv.media.compress import CompressWork, compress
+from ltxv.media.compress import compress
+from ltxv.media.compress_work import CompressWork
 from ltxv.media.frames import read_frames
 from ltxv.media.probe import Probe, probe
 from tests.media_samples import BARS, QUARTERS, X264, clip, lossless, picture, quarters, remade

@@ -14,7 +14,8 @@ from PIL import Image
 from ltxv.engine import Frames
 from ltxv.errors import Misconfigured, Refused
 from ltxv.media.binaries import ffmpeg_binary
-from ltxv.media.compress import CompressWork, compress
+from ltxv.media.compress import compress
+from ltxv.media.compress_work import CompressWork
 from ltxv.media.frames import read_frames
 from ltxv.media.write import write_video
 

@@ -13,7 +13,8 @@ from PIL import Image, ImageCms
 
 from ltxv.engine import Frames
 from ltxv.errors import Refused
-from ltxv.media.compress import CompressWork, compress
+from ltxv.media.compress import compress
+from ltxv.media.compress_work import CompressWork
 from ltxv.media.frames import read_frames
 from ltxv.media.probe import probe
 from tests.media_samples import BLUE, GREEN, GREY, QUARTERS, RED, picture, quarters
