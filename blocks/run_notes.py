@@ -5,11 +5,10 @@ from __future__ import annotations
 from pydantic import Field, ValidationError
 
 from blocks.media_store import MediaStore
+from blocks.media_store.keys import NOTES, note_name
 from ltxv.frozen import Frozen
 from ltxv.refs import Ref
 from ltxv.result import VideoResult
-
-_FOLDER = "runs"
 
 
 class RunNote(Frozen):
@@ -26,7 +25,7 @@ def note_run(run: str, note: RunNote, store: MediaStore) -> None:
         Misconfigured: The store cannot be written to.
         Transient: The store cannot be reached.
     """
-    store.own_place(_FOLDER).write(f"{run}.json", note.model_dump_json().encode())
+    store.own_place(NOTES).write(note_name(run), note.model_dump_json().encode())
 
 
 def noted_run(run: str, store: MediaStore) -> RunNote | None:
@@ -36,7 +35,7 @@ def noted_run(run: str, store: MediaStore) -> RunNote | None:
         Misconfigured: The store denies access.
         Transient: The store cannot be reached.
     """
-    content = store.own_place(_FOLDER).read(f"{run}.json")
+    content = store.own_place(NOTES).read(note_name(run))
     try:
         return None if content is None else RunNote.model_validate_json(content)
     except ValidationError:

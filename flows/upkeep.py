@@ -10,9 +10,10 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 
 from blocks.media_store import MediaStore
-from blocks.media_store.cleaning import Cleaned, Limits
+from blocks.media_store.cleaned import Cleaned, Limits
 from blocks.saved import DEFAULT, saved
 from flows.plain_errors import log_errors_plainly
+from flows.runs_needed import runs_needed
 from tasks.tell_operator import tell_operator
 
 _DAY = 24 * 3600
@@ -32,7 +33,8 @@ def upkeep(
 
     Finished videos and everything else under `outputs/` stay. What a stage made is first taken
     out of use, and removed by a later run of this flow once the grace is over, so that no run
-    loses what it was just given.
+    loses what it was just given. The note of what a run made stays while that run, or the batch
+    that it is part of, can be gone on with.
 
     Args:
         store: Name of the saved LTX Media Store block.
@@ -55,7 +57,7 @@ def upkeep(
         max_bytes=None if max_size_gb is None else int(max_size_gb * _GIGABYTE),
         grace=grace_hours * _HOUR,
     )
-    cleaned = saved(MediaStore, store).clean(limits, dry_run=dry_run)
+    cleaned = saved(MediaStore, store).clean(limits, needed=runs_needed, dry_run=dry_run)
     get_run_logger().info(summary(cleaned))
     tell_operator(_page(cleaned), key="upkeep", description="What the store no longer has")
     return cleaned
@@ -65,7 +67,8 @@ def summary(cleaned: Cleaned) -> str:
     """Say in one line what went."""
     return (
         f"{'would free' if cleaned.dry_run else 'freed'} {_shown(cleaned.freed_bytes)}: "
-        f"{cleaned.payloads} files of content and {cleaned.leftovers} leftovers; "
+        f"{cleaned.payloads} files of content, {cleaned.notes} notes of runs and "
+        f"{cleaned.leftovers} leftovers; "
         f"{cleaned.records} results taken out of use, "
         f"{_shown(cleaned.waiting_bytes)} go after the grace"
     )
@@ -80,6 +83,7 @@ def _page(cleaned: Cleaned) -> str:
 |---|---|
 | results taken out of use | {cleaned.records} |
 | files of content removed | {cleaned.payloads} |
+| notes of runs removed | {cleaned.notes} |
 | leftovers of dead processes removed | {cleaned.leftovers} |
 | freed | {_shown(cleaned.freed_bytes)} |
 | goes after the grace | {_shown(cleaned.waiting_bytes)} |

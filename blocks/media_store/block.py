@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from pydantic import HttpUrl, PrivateAttr
 
-from blocks.media_store.cleaning import Cleaned, Cleaning, Limits
+from blocks.media_store.cleaned import Cleaned, Limits
+from blocks.media_store.cleaning import Cleaning, Needed
 from blocks.media_store.contents import StoreContents
 from blocks.media_store.keys import RESULTS
 from blocks.media_store.leases import Lease
@@ -108,18 +109,21 @@ class MediaStore(StoreContents):
         """Return one of the store's own folders, such as ``outputs/batches``."""
         return Place(self._backend, f"{folder}/", self.own_address(folder))
 
-    def clean(self, limits: Limits, *, dry_run: bool = False) -> Cleaned:
+    def clean(
+        self, limits: Limits, *, needed: Needed = lambda runs: runs, dry_run: bool = False
+    ) -> Cleaned:
         """Remove what nobody has used for long, and the oldest of what is too much.
 
         Args:
             limits: What may stay.
+            needed: Of some ids of runs, those whose notes have to stay; all if left out.
             dry_run: Only say what would go.
 
         Raises:
             Transient: The store cannot be reached.
             Misconfigured: The store denies access.
         """
-        return Cleaning(self._backend, limits, dry_run=dry_run).run()
+        return Cleaning(self._backend, limits, needed=needed, dry_run=dry_run).run()
 
     def read_path(self, path: str, **_: Any) -> bytes:  # type: ignore[override]
         """Return the result record that Prefect keeps under ``path``.

@@ -11,55 +11,36 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable
-
-from pydantic import Field
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from blocks.media_store.backend import Entry, Listed
-from blocks.media_store.keys import EXPIRED, LEASES, OUTPUTS, RESULTS, is_content
+from blocks.media_store.cleaned import Cleaned, Limits
+from blocks.media_store.keys import EXPIRED, LEASES, OUTPUTS, RESULTS, is_content, noted_in
 from blocks.media_store.records import refs_in
-from ltxv.frozen import Frozen
 
 _UNFINISHED = re.compile(r"(.*/)?\.[0-9a-f]{32}\.part")
 _LEFT_SECONDS = 3600
 """Age of leftovers: a lease is written anew every few minutes, a file in the making always."""
 
 
-class Limits(Frozen):
-    """What may stay in a store."""
-
-    max_age: float = Field(gt=0, description="Seconds since something was last used.")
-    max_bytes: int | None = Field(
-        default=None, ge=0, description="Size of all but published files; None for no limit."
-    )
-    grace: float = Field(ge=0, description="Seconds for which a run may need what it was given.")
-
-
-class Cleaned(Frozen):
-    """What went, or would go, and what is there."""
-
-    records: int = Field(description="Results that are used no more.")
-    payloads: int = Field(description="Files of content that are gone.")
-    freed_bytes: int = Field(description="Size of all that is gone.")
-    waiting_bytes: int = Field(description="Size of content that goes once the grace is over.")
-    leftovers: int = Field(description="Unfinished files and locks of processes that died.")
-    kept_bytes: int = Field(description="Size of what stays, published files left out.")
-    published_bytes: int = Field(description="Size of published files, which are never removed.")
-    dry_run: bool = Field(description="Whether nothing was removed.")
+Needed = Callable[[Sequence[str]], Collection[str]]
+"""Of some runs, by their ids, those whose notes are still needed."""
 
 
 class Cleaning:
     """One look through a store."""
 
-    def __init__(self, backend: Listed, limits: Limits, *, dry_run: bool) -> None:
+    def __init__(self, backend: Listed, limits: Limits, *, needed: Needed, dry_run: bool) -> None:
         self._backend = backend
         self._limits = limits
+        self._needed = needed
         self._dry_run = dry_run
         self._now = time.time()
         self._published = 0
         self._records: dict[str, Entry] = {}
         self._set_aside: dict[str, Entry] = {}
         self._payloads: dict[str, Entry] = {}
+        self._notes: dict[str, Entry] = {}
         self._leftovers: list[Entry] = []
         self._referring: dict[str, set[str]] = defaultdict(set)
         self._parting: set[str] = set()
@@ -76,9 +57,10 @@ class Cleaning:
         going = [entry for entry in self._payloads.values() if self._can_go(entry)]
         gone = [entry for entry in going if self._remove_content(entry)]
         over = [entry for entry in self._set_aside.values() if self._is_past_grace(entry)]
-        for entry in (*over, *self._leftovers):
+        notes = self._notes_to_go()
+        for entry in (*over, *notes, *self._leftovers):
             self._remove(entry.key)
-        return self._report(ending, gone, over)
+        return self._report(ending, gone, over, notes)
 
     def _list(self) -> None:
         groups = {RESULTS: self._records, EXPIRED: self._set_aside}
@@ -96,6 +78,8 @@ class Cleaning:
                 groups[top][entry.key] = entry
             elif is_content(entry.key):
                 self._payloads[entry.key] = entry
+            elif run := noted_in(entry.key):
+                self._notes[run] = entry
 
     def _is_left(self, entry: Entry) -> bool:
         return self._now - entry.modified > _LEFT_SECONDS
@@ -149,8 +133,16 @@ class Cleaning:
         """Say whether content is needed by no record, and by no run that had one lately."""
         if self._referring[entry.key] or entry.key in self._recently_used:
             return False
-        old = self._now - entry.modified > self._limits.max_age
-        return (old or entry.key in self._parting) and self._is_past_grace(entry)
+        return self._is_old(entry) or (entry.key in self._parting and self._is_past_grace(entry))
+
+    def _notes_to_go(self) -> list[Entry]:
+        """Return the old notes of runs that nobody goes on with or waits for."""
+        old = [run for run, entry in self._notes.items() if self._is_old(entry)]
+        needed = set(self._needed(old)) if old else ()
+        return [self._notes[run] for run in old if run not in needed]
+
+    def _is_old(self, entry: Entry) -> bool:
+        return self._now - entry.modified > self._limits.max_age and self._is_past_grace(entry)
 
     def _is_past_grace(self, entry: Entry) -> bool:
         return self._is_over(entry.modified)
@@ -181,7 +173,9 @@ class Cleaning:
         if not self._dry_run:
             self._backend.remove(key)
 
-    def _report(self, ending: set[str], gone: list[Entry], over: list[Entry]) -> Cleaned:
+    def _report(
+        self, ending: set[str], gone: list[Entry], over: list[Entry], notes: list[Entry]
+    ) -> Cleaned:
         away = {entry.key for entry in gone}
         waiting = [
             entry
@@ -190,14 +184,16 @@ class Cleaning:
             and self._referring[entry.key] <= ending
             and (self._referring[entry.key] or entry.key in self._recently_used)
         ]
-        freed = _size((*gone, *over, *self._leftovers))
+        freed = _size((*gone, *over, *notes, *self._leftovers))
+        there = (*self._payloads.values(), *self._records.values(), *self._notes.values())
         return Cleaned(
             records=len(ending),
             payloads=len(gone),
             freed_bytes=freed,
             waiting_bytes=_size(waiting),
+            notes=len(notes),
             leftovers=len(self._leftovers),
-            kept_bytes=_size((*self._payloads.values(), *self._records.values())) - _size(gone),
+            kept_bytes=_size(there) - _size((*gone, *notes)),
             published_bytes=self._published,
             dry_run=self._dry_run,
         )

@@ -11,7 +11,9 @@ OUTPUTS = "outputs"
 LEASES = "leases"
 EXPIRED = "expired"
 """Records that are used no more, kept for a while after that."""
-_RESERVED = (RESULTS, OUTPUTS, LEASES, EXPIRED)
+NOTES = "runs"
+"""What each run made, by its id."""
+_RESERVED = (RESULTS, OUTPUTS, LEASES, EXPIRED, NOTES)
 
 _LONGEST_KEY = 1024  # bytes; S3's limit
 _LONGEST_SEGMENT = 255  # bytes; the limit of Linux file systems
@@ -21,6 +23,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\?\ud800-\udfff]")
 _FOLDER = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)*")
 _SUFFIX = re.compile(r"(\.[a-z0-9]+)*")
 _CONTENT = re.compile(r"([a-z0-9_/-]+)/([0-9a-f]{2})/\2[0-9a-f]{62}(\.[a-z0-9]+)*")
+_NOTE = re.compile(rf"{NOTES}/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})\.json")
 
 
 def content_key(folder: str, sha256: str, suffix: str) -> str:
@@ -43,6 +46,17 @@ def is_content(key: str) -> bool:
     """Say whether a key is one that ``content_key`` makes."""
     found = _CONTENT.fullmatch(key)
     return found is not None and found[1].partition("/")[0] not in _RESERVED
+
+
+def note_name(run: str) -> str:
+    """Return the name of a run's note among the notes."""
+    return f"{run}.json"
+
+
+def noted_in(key: str) -> str | None:
+    """Return the id of the run that a note with this key is of; None for any other file."""
+    found = _NOTE.fullmatch(key)
+    return found and found[1]
 
 
 def is_key(text: str) -> bool:

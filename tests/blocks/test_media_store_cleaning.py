@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from prefect.results import ResultStore
 from prefect.serializers import JSONSerializer
 
 from blocks.media_store import MediaStore
-from blocks.media_store.cleaning import Cleaned, Limits
+from blocks.media_store.cleaned import Cleaned, Limits
 from ltxv.refs import Ref
 from tests.stores import Kept, in_folder
 
@@ -96,6 +97,22 @@ def test_a_hit_is_a_use(old: Kept) -> None:
     old.store.clean(GRACE)
     assert old.store.has_result(name)
     assert not old.store.has_result(other)
+
+
+def test_notes_of_runs_go_with_age_alone(old: Kept) -> None:
+    """The old note of a run that is over goes and is counted; others stay, and what is no note."""
+    over, resumable = str(uuid.uuid4()), str(uuid.uuid4())
+    for name in (f"runs/{over}.json", f"runs/{resumable}.json", "runs/mine.json"):
+        old.write(name, b"{}")
+    assert old.store.clean(NO_GRACE, needed=lambda _: ()).notes == 0
+    set_back(old, 31)
+    recent = f"runs/{uuid.uuid4()}.json"
+    old.write(recent, b"{}")
+    assert old.store.clean(NO_GRACE).notes == 0
+    assert old.store.clean(NO_GRACE, needed=lambda _: {resumable}, dry_run=True).notes == 1
+    cleaned = old.store.clean(NO_GRACE, needed=lambda _: {resumable})
+    assert (cleaned.notes, cleaned.freed_bytes) == (1, 2)
+    assert old.keys() == sorted([recent, f"runs/{resumable}.json", "runs/mine.json"])
 
 
 def test_of_too_much_the_longest_unused_goes(old: Kept) -> None:
