@@ -76,22 +76,32 @@ def draft_videos(  # noqa: PLR0917 - the fields of the run form
     show_drafts(made, store=use.store)
     choice = ask_which([one.number for one in made if one.clip is not None], request)
     chosen = [made[number - 1] for number in dict.fromkeys(choice.drafts)]
-    requests = [choice.applied_to(one.request) for one in chosen]
-    return _refined(requests, use, quality)
+    wanted = [one._replace(request=choice.applied_to(one.request)) for one in chosen]
+    return _refined(wanted, use, quality)
 
 
 def _refined(
-    requests: Sequence[VideoRequest], use: Equipment, quality: VideoQuality
+    drafts: Sequence[Draft], use: Equipment, quality: VideoQuality
 ) -> tuple[VideoResult, ...]:
     """Refine each draft; a refused one costs the others nothing."""
     results: list[VideoResult] = []
     refusals: list[Refused] = []
-    for request in requests:
+    for one in drafts:
         try:
-            results.append(make_video(request, seed=seed_of_this_run(), use=use, quality=quality))
+            result = make_video(
+                one.request,
+                seed=seed_of_this_run(),
+                use=use,
+                quality=quality,
+                written=one.written,
+            )
         except Refused as refused:
-            get_run_logger().error("the draft with seed %s is refused: %s", request.seed, refused)
+            get_run_logger().error(
+                "the draft with seed %s is refused: %s", one.request.seed, refused
+            )
             refusals.append(refused)
+        else:
+            results.append(result)
     if not results:
         raise refusals[0]
     return tuple(results)
@@ -112,18 +122,18 @@ def _drafts(request: VideoRequest, count: int, use: Equipment) -> list[Draft]:
             except Refused as refused:
                 refusals.append(refused)
                 clip = None
-            made.append(Draft(number=number, request=one.request, clip=clip))
+            made.append(
+                Draft(number=number, request=one.as_settled, clip=clip, written=one.written)
+            )
     if len(refusals) == count:
         raise refusals[0]
     return made
 
 
 def _seeded(shared: Prepared, number: int) -> Prepared:
-    """Return what was prepared with the seed of one draft; the prompt is not expanded again."""
+    """Return what was prepared with the seed of one draft."""
     seed = (shared.plan.seed + number - 1) % (MAX_SEED + 1)
     return shared._replace(
-        request=shared.request.model_copy(
-            update={"prompt": shared.plan.prompt, "expand_prompt": False, "seed": seed}
-        ),
+        request=shared.request.model_copy(update={"seed": seed}),
         plan=shared.plan.model_copy(update={"seed": seed}),
     )

@@ -13,6 +13,7 @@ from prefect.runtime import flow_run
 
 from blocks.media_store import MediaStore
 from flows.pictures import attach_picture
+from flows.prepare import Written
 from ltxv.engine import Frames
 from ltxv.errors import LTXError
 from ltxv.media.frames import read_frames
@@ -36,6 +37,8 @@ class Draft(NamedTuple):
     """The request with the draft's seed, and with the prompt that all drafts share."""
     clip: Clip | None
     """A look at it; None if the safety check refused it."""
+    written: Written | None = None
+    """How that prompt came about; None if it is the caller's own."""
 
 
 def show_drafts(drafts: Sequence[Draft], *, store: MediaStore) -> None:

@@ -18,6 +18,13 @@ from tasks.screen_media import screen_media
 from tasks.screen_prompt import screen_prompt
 
 
+class Written(NamedTuple):
+    """How a prompt came about that a language model wrote out."""
+
+    of: str
+    by: str
+
+
 class Prepared(NamedTuple):
     """A request whose media and prompt are ready for the first pass."""
 
@@ -30,6 +37,25 @@ class Prepared(NamedTuple):
     prompt: EmbeddingRef
     verdicts: Sequence[Verdict]
     """What was said about each item; nothing if the request goes unchecked."""
+
+    @property
+    def written(self) -> Written | None:
+        """How the prompt came about; None if it is the request's own."""
+        by = self.plan.prompt_by
+        return None if by is None else Written(self.request.prompt, by)
+
+    @property
+    def as_settled(self) -> VideoRequest:
+        """The request with the prompt that was settled on, to be expanded no more."""
+        settled = {"prompt": self.plan.prompt, "expand_prompt": False}
+        return self.request.model_copy(update=settled)
+
+    def as_written(self, written: Written) -> Prepared:
+        """Return the same, known to be what ``written`` says: the clip will tell it."""
+        return self._replace(
+            request=self.request.model_copy(update={"prompt": written.of}),
+            plan=self.plan.with_prompt(self.plan.prompt, by=written.by),
+        )
 
 
 def prepare(request: VideoRequest, *, seed: int, use: Equipment) -> Prepared:

@@ -195,7 +195,7 @@ def test_the_embedded_model_expands_in_a_run(house: House) -> None:
 def test_drafts_are_refined_with_the_text_they_were_made_with(
     writing: Writing, httpserver: HTTPServer, first: str
 ) -> None:
-    """All drafts share one text, and a model that comes back later alters none."""
+    """All drafts share one text, no model that comes back alters it, and the clip tells of it."""
     says(httpserver, first)
     house = writing()
     run, made = drafted(house, expand_prompt=True, drafts=2)
@@ -205,4 +205,8 @@ def test_drafts_are_refined_with_the_text_they_were_made_with(
     with watched_by(refining):
         (result,) = resume_with(run, {"drafts": [2]})
     assert (result.prompt, result.seed) == (first or "a cat looks up", 8)
+    said = json.loads(read_comment(path_of(result)) or "")
+    assert said.get("expansion") == ({"of": "a cat looks up", "by": "llm"} if first else None)
+    for clip in (house.root / "clips").rglob("*.mp4"):  # previews too
+        assert json.loads(read_comment(clip) or "").get("expansion") == said.get("expansion")
     assert "first_pass" not in refining.ran
