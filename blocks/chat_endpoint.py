@@ -18,6 +18,7 @@ BASE_URL = r"^https?://[^\s@?#]+$"
 """What an endpoint's address looks like: no password and no query."""
 
 _BUSY = (408, 425, 429)
+_NO_ENTRY = (401, 403)
 _MOST_BYTES = 2**20
 _CUT = "length"
 
@@ -98,6 +99,10 @@ class ChatEndpoint:
     def _check(self, response: httpx.Response) -> None:
         if response.status_code in _BUSY or response.is_server_error:
             raise Transient(f"{self.who} answered HTTP {response.status_code}; {self.without}")
+        if response.status_code in _NO_ENTRY:
+            raise self.unusable(
+                f"answered HTTP {response.status_code}, so its key is wrong or none"
+            )
         if response.status_code != httpx.codes.OK:
             raise self.unusable(f"answered HTTP {response.status_code}")
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
 from ltxv.errors import Misconfigured
 from ltxv.frozen import digest_of
+
+
+class Signer(NamedTuple):
+    """Who signs."""
+
+    name: str
+    ends: datetime
+    """When the first certificate of the chain ends."""
 
 
 class ContentCredentials(Block):
@@ -98,6 +107,15 @@ class ContentCredentials(Block):
                 "timestamp_authority": self.timestamp_authority,
             }
         )
+
+    @property
+    def signer(self) -> Signer:
+        """Who signs, and until when.
+
+        Raises:
+            Misconfigured: The certificate or the key cannot sign.
+        """
+        return Signer(*self._identity.signer())
 
     def seal(self, file: Path, target: Path, *, claims: Mapping[str, Any]) -> None:
         """Write a signed copy of an mp4.

@@ -40,12 +40,27 @@ class SigningIdentity:
             Misconfigured: Certificate and key are unreadable, strangers to each other or not ES256,
                 or the certificate is out of date.
         """
+        return self._chain()[0].fingerprint(hashes.SHA256()).hex()
+
+    def signer(self) -> tuple[str, datetime]:
+        """Return the signer's name, and when the first certificate of the chain ends.
+
+        Raises:
+            Misconfigured: As for ``fingerprint``.
+        """
+        chain = self._chain()
+        names = chain[0].subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        name = names[0].value if names else chain[0].subject.rfc4514_string()
+        return str(name), min(certificate.not_valid_after_utc for certificate in chain)
+
+    def _chain(self) -> list[x509.Certificate]:
         try:
-            certificate = x509.load_pem_x509_certificates(self.certificate.encode())[0]
+            chain = x509.load_pem_x509_certificates(self.certificate.encode())
             key = load_pem_private_key(self.key.encode(), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             # The cause may quote what it could not read, so it is not passed on.
             raise Misconfigured(f"the signing identity is not readable; {_REMEDY}") from None
+        certificate = chain[0]
         if not _fits(certificate, key):
             raise Misconfigured(f"the signing key is not that of the certificate; {_REMEDY}")
         ends = certificate.not_valid_after_utc
@@ -53,25 +68,28 @@ class SigningIdentity:
             raise Misconfigured(
                 f"the signing certificate is not valid now, only until {ends:%Y-%m-%d}; renew it"
             )
-        return certificate.fingerprint(hashes.SHA256()).hex()
+        return chain
 
 
-def development_identity() -> SigningIdentity:
-    """Return a new identity that nobody trusts and whose name says so, valid for ten years.
+def development_identity(*, valid: timedelta = _VALID) -> SigningIdentity:
+    """Return a new identity that nobody trusts and whose name says so.
 
     A certificate with the key usages that C2PA asks for (its specification, section 14.5.1),
     issued by an authority whose key is forgotten at once.
+
+    Args:
+        valid: From now on.
     """
     authority = ec.generate_private_key(ec.SECP256R1())
     signer = ec.generate_private_key(ec.SECP256R1())
     root = (
-        _certificate(authority.public_key(), issuer=authority.public_key())
+        _certificate(authority.public_key(), issuer=authority.public_key(), valid=valid)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         .sign(authority, hashes.SHA256())
     )
     leaf = (
-        _certificate(signer.public_key(), issuer=authority.public_key())
+        _certificate(signer.public_key(), issuer=authority.public_key(), valid=valid)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(
@@ -85,7 +103,7 @@ def development_identity() -> SigningIdentity:
 
 
 def _certificate(
-    key: ec.EllipticCurvePublicKey, *, issuer: ec.EllipticCurvePublicKey
+    key: ec.EllipticCurvePublicKey, *, issuer: ec.EllipticCurvePublicKey, valid: timedelta
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -95,7 +113,7 @@ def _certificate(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _CLOCKS_APART)
-        .not_valid_after(now + _VALID)
+        .not_valid_after(now + valid)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False)
     )

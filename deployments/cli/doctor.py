@@ -18,15 +18,20 @@ def doctor(
     store: Annotated[str, typer.Option(help="Store block to examine.")] = "default",
     safety: Annotated[str, typer.Option(help="Safety checker block to examine.")] = "default",
     expander: Annotated[str, typer.Option(help="Prompt expander to examine.")] = "default",
+    credentials: Annotated[
+        str, typer.Option(help="Content credentials block to examine.")
+    ] = "default",
 ) -> None:
-    """Check media tools, model, memory, store, safety, expander, Prefect and versions.
+    """Check media tools, model, memory, store, safety, expander, keys, Prefect and versions.
 
     Every failure comes with what to do about it. The findings are JSON on stdout; the exit code
     is 1 if anything failed. Nothing is downloaded, and no weights of the video model are loaded.
     """
     terminal = Terminal(sys.stderr)
     findings = []
-    for finding in examine(model=model, store=store, safety=safety, expander=expander):
+    for finding in examine(
+        model=model, store=store, safety=safety, expander=expander, credentials=credentials
+    ):
         terminal.say(str(finding))
         findings.append(finding)
     ok = all(finding.state != "failed" for finding in findings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from deployments.doctor.check import Finding
+from deployments.doctor.credentials import check_credentials
 from deployments.doctor.expander import check_expander
 from deployments.doctor.house import House
 from deployments.doctor.media_tools import check_media_tools
@@ -20,11 +21,14 @@ CHECKS: tuple[Callable[[House], Iterable[Finding]], ...] = (
     check_store,
     check_safety,
     check_expander,
+    check_credentials,
 )
 """One more check is one more function here."""
 
 
-def examine(*, model: str, store: str, safety: str, expander: str) -> Iterator[Finding]:
+def examine(
+    *, model: str, store: str, safety: str, expander: str, credentials: str
+) -> Iterator[Finding]:
     """Yield every finding as it comes; a check that fails hides none of the others.
 
     Args:
@@ -32,11 +36,19 @@ def examine(*, model: str, store: str, safety: str, expander: str) -> Iterator[F
         store: Name of the store block.
         safety: Name of the safety checker block.
         expander: Name of the prompt expander block.
+        credentials: Name of the block of content credentials.
     """
     yield from check_versions()
     server = check_prefect()
     yield from server
     online = all(finding.state != "failed" for finding in server)
-    house = House(model=model, store=store, safety=safety, expander=expander, online=online)
+    house = House(
+        model=model,
+        store=store,
+        safety=safety,
+        expander=expander,
+        credentials=credentials,
+        online=online,
+    )
     for check in CHECKS:
         yield from check(house)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from prefect.blocks.core import Block
 
+from blocks.content_credentials import ContentCredentials
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from blocks.prompt_expander import PromptExpander
@@ -26,6 +27,7 @@ class House:
     store: str
     safety: str
     expander: str
+    credentials: str
     online: bool
 
     def model_block(self) -> LTXModel:
@@ -47,6 +49,11 @@ class House:
         if self.expander == EMBEDDED:
             return PromptExpander(backend=EMBEDDED)
         return self._block(PromptExpander, self.expander)
+
+    def credentials_block(self) -> ContentCredentials:
+        """Return who signs; without a server, someone made for this look alone."""
+        block = self._block(ContentCredentials, self.credentials)
+        return block.with_development_identity() if block.lacks_identity else block
 
     def _block(self, kind: type[B], name: str) -> B:
         """Return the saved block, or what `default` would be where no server can be asked."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import httpx
 import prefect
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import (
     PREFECT_API_REQUEST_TIMEOUT,
     PREFECT_API_URL,
@@ -12,8 +13,10 @@ from prefect.settings import (
 )
 
 from deployments.doctor.check import Finding, Findings
+from ltxv.errors import Misconfigured
 
 _SECONDS = 10.0
+_NO_ENTRY = (401, 403)
 _REMEDY = (
     "start it with `prefect server start` and check PREFECT_API_URL, or unset PREFECT_API_URL to "
     "have a server started for each command"
@@ -30,9 +33,21 @@ def check_prefect() -> Findings:
             fault = client.api_healthcheck()
             if fault is not None:
                 raise RuntimeError(f"{where} does not answer ({fault})") from fault
-            version = client.api_version()
+            version = _version(client, where)
         found.append(_compared(where, version))
     return found
+
+
+def _version(client: SyncPrefectClient, where: str) -> str:
+    try:
+        return client.api_version()
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code in _NO_ENTRY:
+            raise Misconfigured(
+                f"{where} answered HTTP {error.response.status_code}; set "
+                "PREFECT_API_AUTH_STRING to its user:password, or PREFECT_API_KEY to its key"
+            ) from error
+        raise
 
 
 def _compared(where: str, version: str) -> Finding:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 
 from blocks.captioner import Captioner
+from blocks.content_credentials import ContentCredentials
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from blocks.prompt_expander import PromptExpander
 from blocks.safety_checker import SafetyChecker
 from blocks.text_moderator import TextModerator
 from deployments.cli.main import app
+from ltxv.signing_identity import development_identity
 
 CHECKS = {
     *("python", "packages", "prefect", "ffmpeg", "ffprobe", "ffmpeg features"),
     *("encode and probe", "torch", "model", "memory", "store", "store address", "safety"),
-    "expander",
+    *("expander", "credentials"),
 }
 
 
@@ -66,11 +71,60 @@ def test_a_store_that_refuses_writes(prefect_server: None, home: Path) -> None:
     assert set(checks) == CHECKS - {"store address"}
 
 
+def test_a_bucket_that_does_not_know_the_key(prefect_server: None, httpserver: HTTPServer) -> None:
+    """The bucket and the server's word are told, with what to check, and the secret is not."""
+    httpserver.expect_request(re.compile("/")).respond_with_data("", status=403)
+    MediaStore(
+        root="s3://videos/ltx",
+        endpoint_url=httpserver.url_for("").rstrip("/"),
+        region="us-east-1",
+        key=SecretStr("AKIDGONE"),
+        secret=SecretStr("a-secret-of-tests"),
+    ).save("doctor-key", overwrite=True)
+    _, checks, said = doctor("--model", "tiny", "--store", "doctor-key")
+    assert failed(checks) == {"store"}
+    assert "in bucket videos failed: 403: Forbidden" in checks["store"]["detail"]
+    assert "the key, the secret" in checks["store"]["remedy"]
+    assert "a-secret-of-tests" not in said
+
+
+@pytest.mark.parametrize(
+    ("valid", "state", "said"),
+    [
+        (timedelta(days=3650), "ok", "not a trusted identity signs until 20"),
+        (timedelta(days=10), "warning", "not a trusted identity signs until 20"),
+        (timedelta(hours=-1), "failed", "the signing certificate is not valid now"),
+    ],
+)
+def test_a_signing_identity_is_looked_at_before_it_ends(
+    prefect_server: None, valid: timedelta, state: str, said: str
+) -> None:
+    """The date is told; a month before it a warning, after it a failure, say to renew it."""
+    identity = development_identity(valid=valid)
+    ContentCredentials(certificate=identity.certificate, key=SecretStr(identity.key)).save(
+        "doctor-signer", overwrite=True
+    )
+    _, checks, _ = doctor("--model", "tiny", "--credentials", "doctor-signer")
+    assert checks["credentials"]["state"] == state
+    assert said in checks["credentials"]["detail"]
+    assert ("renew" in checks["credentials"]["remedy"]) is (state != "ok")
+
+
+def test_a_prefect_server_with_a_password(httpserver: HTTPServer) -> None:
+    """One that lets nobody in without says which setting has it."""
+    httpserver.expect_request("/api/health").respond_with_json(True)
+    httpserver.expect_request("/api/admin/version").respond_with_data("no", status=401)
+    with temporary_settings({PREFECT_API_URL: httpserver.url_for("/api")}):
+        _, checks, _ = doctor("--model", "tiny")
+    assert failed(checks) == {"prefect"}
+    assert "PREFECT_API_AUTH_STRING" in checks["prefect"]["remedy"]
+
+
 def test_a_missing_ffmpeg(prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """What needs ffmpeg fails and names the variable; ffprobe and the rest are well."""
     monkeypatch.setenv("LTX_FFMPEG", "no-such-ffmpeg")
     _, checks, said = doctor("--model", "tiny")
-    assert failed(checks) == {"ffmpeg", "ffmpeg features", "encode and probe"}
+    assert failed(checks) == {"ffmpeg", "ffmpeg features", "encode and probe", "credentials"}
     assert "LTX_FFMPEG" in checks["ffmpeg"]["remedy"]
     assert checks["ffmpeg"]["remedy"] in said
 
@@ -105,6 +159,7 @@ def test_an_expander_and_a_captioner_that_do_not(
     httpserver.expect_request("/v1/chat/completions").respond_with_data("no", status=401)
     code, checks, _ = doctor("--model", "tiny", "--expander", "doctor-mute")
     assert (code, failed(checks)) == (1, {"expander", "captioner"})
+    assert "HTTP 401, so its key is wrong" in checks["expander"]["detail"]
     assert "LTX Prompt Expander block" in checks["expander"]["remedy"]
     assert "LTX Captioner block" in checks["captioner"]["remedy"]
 
