@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from prefect.flows import load_flow_from_entrypoint
+
+import blocks
 
 FLOWS = ["flows.generate.generate_video", "flows.batch.generate_batch"]
 HEAVY = ("torch", "diffusers", "transformers", "onnxruntime", "s3fs", "c2pa", "xllamacpp")
@@ -60,6 +64,17 @@ def test_blocks_are_registered_through_the_entry_point() -> None:
         "captioner",
     )
     assert {f"ltx-{kind}" for kind in kinds} <= set(slugs.split())
+
+
+def test_every_field_of_every_block_is_in_the_docs() -> None:
+    """Each block has a section of docs/blocks.md, with a row for each field."""
+    page = (Path(__file__).parents[1] / "docs" / "blocks.md").read_text()
+    sections = dict(part.split("\n", 1) for part in page.split("\n## ")[1:])
+    for name in blocks.__all__:
+        kind = getattr(blocks, name)
+        rows = [row for row in sections[kind._block_type_name].split("\n") if row.startswith("|")]
+        named = {field for row in rows for field in re.findall(r"`(\w+)`", row.split("|")[1])}
+        assert named == kind.model_fields.keys(), name
 
 
 def test_the_run_form_describes_the_request() -> None:
