@@ -5,6 +5,7 @@ Prefect imports this package through its entry point to learn of them, so it mus
 
 from blocks.captioner import Captioner
 from blocks.content_credentials import ContentCredentials
+from blocks.gateway_identity import GatewayIdentity
 from blocks.local_moderator import LocalModerator
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
@@ -15,6 +16,7 @@ from blocks.text_moderator import TextModerator
 __all__ = [
     "Captioner",
     "ContentCredentials",
+    "GatewayIdentity",
     "LTXModel",
     "LocalModerator",
     "MediaStore",

@@ -9,6 +9,7 @@ from typing import TypeVar
 from prefect.blocks.core import Block
 
 from blocks.content_credentials import ContentCredentials
+from blocks.gateway_identity import GatewayIdentity
 from blocks.ltx_model import LTXModel
 from blocks.prompt_expander import PromptExpander
 from ltxv.checkpoints import NAMES
@@ -52,6 +53,8 @@ def _at_first_use(kind: type[B], name: str) -> Block | None:
         # Whole from the start: of several runs that come first, one saves its identity and the
         # others take that.
         return ContentCredentials().with_development_identity()
+    if kind is GatewayIdentity:
+        return GatewayIdentity.made() if name == DEFAULT else None
     if name == DEFAULT:
         return kind()
     if kind is LTXModel and name in NAMES:

@@ -62,6 +62,7 @@ def test_blocks_are_registered_through_the_entry_point() -> None:
         "local-moderator",
         "prompt-expander",
         "captioner",
+        "gateway-identity",
     )
     assert {f"ltx-{kind}" for kind in kinds} <= set(slugs.split())
 

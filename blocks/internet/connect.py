@@ -69,11 +69,27 @@ class CheckedBackend(httpcore.NetworkBackend):
             raise self._not_public(host)
         return addresses
 
+    def refuse_private_number(self, host: str, port: int) -> None:
+        """Refuse a host that is written as a private address, or as this machine.
+
+        Raises:
+            Refused: It is.
+        """
+        if self._errand.limits.trust(host, port):
+            return
+        try:
+            private = not is_public(host)
+        except ValueError:  # a name
+            private = host.lower().rstrip(".") == "localhost"
+        if private:
+            raise self._not_public(host)
+
     def _not_public(self, host: str) -> Refused:
         """Word one refusal for no address and a private one: strangers learn no internal names."""
+        inline = "send the file itself as a data URI, " if self._errand.brings_file else ""
         return self._errand.refused(
             f"there is no host named {host} on the public internet; check the address, "
-            "send the file itself as a data URI, or ask the operator to trust the host"
+            f"{inline}or ask the operator to trust the host"
         )
 
 

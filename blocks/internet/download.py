@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urljoin
@@ -12,6 +11,7 @@ import httpcore
 from blocks.internet.connect import CheckedBackend
 from blocks.internet.data_uri import is_data_uri, unpack
 from blocks.internet.errand import Errand, FetchLimits
+from blocks.internet.fault import BROKEN, reason_of
 from blocks.internet.intake import Fetched, Intake, intake
 from blocks.internet.location import host_header, locate
 from ltxv import __version__
@@ -51,8 +51,8 @@ def fetch(url: str, target: Path, *, limits: FetchLimits, loc: Loc) -> Fetched:
             return file.fetched(unpack(errand, file))
         try:
             return file.fetched(_download(errand, file))
-        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
-            raise errand.failed(_reason(error, errand)) from error
+        except BROKEN as error:
+            raise errand.failed(reason_of(error, errand)) from error
 
 
 def _download(errand: Errand, file: Intake) -> str:
@@ -123,20 +123,3 @@ def _status(response: httpcore.Response) -> str:
 def _header(response: httpcore.Response, name: bytes) -> str:
     values = [value for key, value in response.headers if key.lower() == name]
     return values[0].decode(errors="replace").strip() if values else ""
-
-
-def _reason(error: Exception, errand: Errand) -> str:
-    """Say what went wrong on the wire in the caller's words."""
-    if isinstance(error, httpcore.ConnectTimeout) and errand.seconds_left > 0:
-        seconds = errand.limits.connect_timeout_seconds
-        return f"no connection within {seconds:g} seconds; check the address"
-    if isinstance(error, httpcore.TimeoutException):
-        seconds = errand.limits.timeout_seconds
-        return f"not finished within {seconds:g} seconds; use a faster server or a smaller file"
-    if isinstance(error, httpcore.ProtocolError):
-        return "the server broke off or does not speak HTTP; check the address"
-    cause = error.__context__  # not __cause__, which the pool's `raise ... from None` clears
-    if isinstance(cause, ssl.SSLError):
-        return f"no secure connection ({cause.reason}); check the address"
-    said = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
-    return f"{said[:1].lower()}{said[1:]}; check the address"

@@ -50,12 +50,19 @@ class Errand:
     limits: FetchLimits
     ends: float
     """``time.monotonic()`` at which the transfer must be over."""
+    done: str = "downloaded"
+    """What could not be done with it, where it fails."""
 
     @classmethod
-    def start(cls, url: str, *, loc: Loc, limits: FetchLimits) -> Errand:
+    def start(cls, url: str, *, loc: Loc, limits: FetchLimits, done: str = "downloaded") -> Errand:
         """Return an errand whose clock runs from now."""
         ends = time.monotonic() + limits.timeout_seconds
-        return cls(url=url, loc=loc, limits=limits, ends=ends)
+        return cls(url=url, loc=loc, limits=limits, ends=ends, done=done)
+
+    @property
+    def brings_file(self) -> bool:
+        """Whether a file is fetched, and not sent."""
+        return self.done == "downloaded"
 
     @property
     def seconds_left(self) -> float:
@@ -71,5 +78,5 @@ class Errand:
         return Transient(self._violation(reason, FILE_DOWNLOAD_ERROR, ctx))
 
     def _violation(self, reason: str, type: str, ctx: dict[str, Any]) -> Violation:
-        msg = f"could not be downloaded: {reason}"
+        msg = f"could not be {self.done}: {reason}"
         return Violation(loc=self.loc, msg=msg, type=type, ctx=ctx, input=shortened(self.url))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
+
+Write = Callable[[bytes], object]
+"""Takes the next bytes of a file in the making."""
 
 CHUNK = 8 * 2**20
 """Bytes that are read, written or sent at a time; S3's parts must have 5 MiB at least."""
@@ -48,8 +52,8 @@ class Backend(Protocol):
     def read(self, key: str) -> bytes:
         """Return the bytes of a small file; ``FileNotFoundError`` if there is none."""
 
-    def chunks(self, key: str) -> Iterator[bytes]:
-        """Yield the bytes of a file; ``FileNotFoundError`` if there is none."""
+    def chunks(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of a file, or some; ``FileNotFoundError`` if there is none."""
 
     def write(self, key: str, source: bytes | Path, *, content_type: str) -> None:
         """Keep bytes under ``key``: readers see all that was there before, or all of these."""
@@ -77,8 +81,14 @@ class Backend(Protocol):
 class Listed(Backend, Protocol):
     """A place that can say what it has, and whose files are told that they were used."""
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield every file, hidden ones in the making included."""
+    def entries(self, folder: str = "") -> Iterator[Entry]:
+        """Yield every file, or every one in a folder, hidden ones in the making included."""
+
+    def writing(self, key: str, *, content_type: str) -> AbstractContextManager[Write]:
+        """Give a function that takes a file's bytes one after the other, in constant memory.
+
+        Readers see the file when the context ends well; otherwise nothing is left of it.
+        """
 
     def touch(self, key: str) -> None:
         """Note that a file was used, where that costs nothing; it may not be there any more."""

@@ -13,6 +13,7 @@ from blocks.media_store.cleaning import Cleaning, Needed
 from blocks.media_store.contents import StoreContents
 from blocks.media_store.keys import RESULTS
 from blocks.media_store.leases import Lease
+from blocks.media_store.own_place import OwnPlace
 from blocks.media_store.place import Landlord, Place, place_at
 from blocks.media_store.records import Records
 from blocks.media_store.s3_bucket import S3Bucket
@@ -105,9 +106,9 @@ class MediaStore(StoreContents):
         )
         return place_at(folder, landlord, loc=loc, to_write=to_write)
 
-    def own_place(self, folder: str) -> Place:
+    def own_place(self, folder: str) -> OwnPlace:
         """Return one of the store's own folders, such as ``outputs/batches``."""
-        return Place(self._backend, f"{folder}/", self.own_address(folder))
+        return OwnPlace(self._backend, folder, self.own_address(folder))
 
     def clean(
         self, limits: Limits, *, needed: Needed = lambda runs: runs, dry_run: bool = False

@@ -132,6 +132,11 @@ class StoreContents(StoreSettings, ABC):
         """
         return f"{self.root.rstrip('/')}/{path}" if self._is_s3 else self.url(path)
 
+    def key_of(self, url: str) -> str | None:
+        """Return what ``url`` names in this store, if a caller may name it; else None."""
+        key = self._backend.key_of(url.strip())
+        return key if key is not None and is_key(key) else None
+
     def fetch(self, url: str, target: Path, *, loc: Loc) -> Fetched:
         """Bring the bytes behind ``url`` into the file ``target``, within ``limits``.
 

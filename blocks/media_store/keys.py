@@ -13,7 +13,11 @@ EXPIRED = "expired"
 """Records that are used no more, kept for a while after that."""
 NOTES = "runs"
 """What each run made, by its id."""
-_RESERVED = (RESULTS, OUTPUTS, LEASES, EXPIRED, NOTES)
+GATEWAY = "gateway"
+"""What the gateway knows of keys and uploads."""
+PRIVATE = (RESULTS, LEASES, EXPIRED, NOTES, GATEWAY)
+"""Folders of which no caller may name a file."""
+_RESERVED = (*PRIVATE, OUTPUTS)
 
 _LONGEST_KEY = 1024  # bytes; S3's limit
 _LONGEST_SEGMENT = 255  # bytes; the limit of Linux file systems

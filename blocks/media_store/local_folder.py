@@ -8,12 +8,12 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from blocks.media_store.addresses import key_below, path_of, url_below
-from blocks.media_store.backend import CHUNK, Entry, Found
+from blocks.media_store.backend import CHUNK, Entry, Found, Write
 from blocks.media_store.disk_faults import disk_faults
 from blocks.media_store.keys import OUTPUTS
 
@@ -43,14 +43,17 @@ class LocalFolder:
         """Return the bytes of a small file; ``FileNotFoundError`` if there is none."""
         return b"".join(self.chunks(key))
 
-    def chunks(self, key: str) -> Iterator[bytes]:
-        """Yield the bytes of a file; ``FileNotFoundError`` if there is none."""
+    def chunks(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of a file, or some; ``FileNotFoundError`` if there is none."""
         with disk_faults(self._root):
             file = _opened(self.path(key))
         if file is None:
             raise FileNotFoundError(key)
         with disk_faults(self._root), file:
-            while chunk := file.read(CHUNK):
+            file.seek(start)
+            left = CHUNK if stop is None else stop - start
+            while chunk := file.read(min(CHUNK, left)):
+                left -= len(chunk) if stop is not None else 0
                 yield chunk
 
     def write(self, key: str, source: bytes | Path, *, content_type: str) -> None:  # noqa: ARG002
@@ -64,6 +67,32 @@ class LocalFolder:
                 _flush_folder(path.parent)
             finally:
                 unfinished.unlink(missing_ok=True)
+
+    @contextmanager
+    def writing(self, key: str, *, content_type: str) -> Iterator[Write]:  # noqa: ARG002
+        """Give a function that takes a file's bytes; it is in place once the context ends well."""
+        path = self.path(key)
+        unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
+        with disk_faults(self._root):
+            file = _new(unfinished)
+
+        def write(content: bytes) -> None:
+            with disk_faults(self._root):
+                file.write(content)
+
+        try:
+            with file:
+                yield write
+                with disk_faults(self._root):
+                    _flush(file)
+            with disk_faults(self._root):
+                unfinished.replace(path)
+                _flush_folder(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            self._remove_empty_folders(path)
+            raise
 
     def create(self, key: str, content: bytes) -> bool:
         """Keep bytes if there is no such file; readers may see it empty for a moment."""
@@ -81,15 +110,13 @@ class LocalFolder:
         path = self.path(key)
         with disk_faults(self._root):
             path.unlink(missing_ok=True)
-        with suppress(OSError):  # not empty
-            for folder in path.relative_to(self._root).parents[:-1]:
-                (self._root / folder).rmdir()
+        self._remove_empty_folders(path)
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield every file below the root; links are not followed."""
+    def entries(self, folder: str = "") -> Iterator[Entry]:
+        """Yield every file below the root, or below a folder; links are not followed."""
         with disk_faults(self._root):
-            for folder, _, names in os.walk(self._root):
-                for path in (Path(folder, name) for name in names):
+            for where, _, names in os.walk(self.path(folder)):
+                for path in (Path(where, name) for name in names):
                     with suppress(FileNotFoundError):
                         about = path.lstat()
                         key = path.relative_to(self._root).as_posix()
@@ -120,6 +147,12 @@ class LocalFolder:
         """
         key = key_below(url, self._public_base_url) or self._key_of_path(path_of(url))
         return key if key and key.startswith(f"{OUTPUTS}/") else None
+
+    def _remove_empty_folders(self, path: Path) -> None:
+        """Remove the folders below the root that a file was the last in."""
+        with suppress(OSError):  # not empty
+            for folder in path.relative_to(self._root).parents[:-1]:
+                (self._root / folder).rmdir()
 
     def _key_of_path(self, path: Path | None) -> str | None:
         if path is None:
@@ -170,8 +203,12 @@ def _copy(source: bytes | Path, target: Path) -> None:
         else:
             with source.open("rb") as original:
                 shutil.copyfileobj(original, file, CHUNK)
-        file.flush()
-        os.fsync(file.fileno())
+        _flush(file)
+
+
+def _flush(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _flush_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from blocks.media_store.addresses import path_of
 from blocks.media_store.backend import Backend, Found
-from blocks.media_store.keys import LEASES, OUTPUTS, RESULTS, is_key
+from blocks.media_store.keys import OUTPUTS, PRIVATE, is_key
 from blocks.media_store.local_folder import LocalFolder
 from blocks.media_store.remote_folder import RemoteFolder
 from ltxv.errors import Loc, Refused, shortened
@@ -52,12 +52,16 @@ class Place:
         key = self._key(name)
         return None if key is None else self._backend.find(key)
 
-    def chunks(self, name: str) -> Iterator[bytes]:
-        """Yield the bytes of a file; ``FileNotFoundError`` if there is none."""
+    def chunks(self, name: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of a file, or those from ``start`` up to ``stop``.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
         key = self._key(name)
         if key is None:
             raise FileNotFoundError(name)
-        return self._backend.chunks(key)
+        return self._backend.chunks(key, start, stop)
 
     def read(self, name: str) -> bytes | None:
         """Return all of a small file; None if there is none."""
@@ -120,7 +124,7 @@ def place_at(folder: str, landlord: Landlord, *, loc: Loc, to_write: bool) -> Pl
     own = _below(where, landlord.root)
     if own is not None:
         top = own.partition("/")[0]
-        if top == OUTPUTS or (not to_write and top not in (RESULTS, LEASES) and path is None):
+        if top == OUTPUTS or (not to_write and top not in PRIVATE and path is None):
             return Place(landlord.own, f"{own}/", where)
         raise _refused(loc, folder, f"in the store, use a folder below {OUTPUTS}/")
     open_to_all = any(

@@ -33,12 +33,15 @@ class RemoteFolder:
         """Return the bytes of a small file; ``FileNotFoundError`` if there is none."""
         return b"".join(self.chunks(key))
 
-    def chunks(self, key: str) -> Iterator[bytes]:
-        """Yield the bytes of a file; ``FileNotFoundError`` if there is none."""
+    def chunks(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of a file, or some; ``FileNotFoundError`` if there is none."""
         if self.find(key) is None:
             raise FileNotFoundError(key)
         with self._opened(key) as (files, path), files.open(path, "rb") as file:
-            while chunk := file.read(CHUNK):
+            file.seek(start)
+            left = CHUNK if stop is None else stop - start
+            while chunk := file.read(min(CHUNK, left)):
+                left -= len(chunk) if stop is not None else 0
                 yield chunk
 
     def write(self, key: str, source: bytes | Path, *, content_type: str) -> None:  # noqa: ARG002

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from blocks.media_store.addresses import key_below, url_below
-from blocks.media_store.backend import CHUNK, Entry, Found
-from blocks.media_store.keys import EXPIRED, LEASES, RESULTS
+from blocks.media_store.backend import CHUNK, Entry, Found, Write
+from blocks.media_store.keys import PRIVATE
 from blocks.media_store.s3_faults import s3_faults, says_present
 
 _TRIES = 3  # of each request; whole tasks are tried again above
@@ -61,8 +62,8 @@ class S3Bucket:
             content: bytes = self._files.cat_file(self._place(key), max_concurrency=1)
         return content
 
-    def chunks(self, key: str) -> Iterator[bytes]:
-        """Yield the bytes of an object; ``FileNotFoundError`` if there is none.
+    def chunks(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of an object, or some; ``FileNotFoundError`` if there is none.
 
         Each piece is asked for with the first one's ETag, so an object that is replaced midway
         fails instead of coming out mixed.
@@ -71,7 +72,10 @@ class S3Bucket:
             s3_faults(self._bucket),
             self._files.open(self._place(key), "rb", block_size=CHUNK, cache_type="none") as file,
         ):
-            while chunk := file.read(CHUNK):
+            file.seek(start)
+            left = CHUNK if stop is None else stop - start
+            while chunk := file.read(min(CHUNK, left)):
+                left -= len(chunk) if stop is not None else 0
                 yield chunk
 
     def write(self, key: str, source: bytes | Path, *, content_type: str) -> None:
@@ -83,6 +87,36 @@ class S3Bucket:
                 self._files.pipe_file(place, source, **how)
             else:
                 self._files.put_file(str(source), place, **how)
+
+    @contextmanager
+    def writing(self, key: str, *, content_type: str) -> Iterator[Write]:
+        """Give a function that takes an object's bytes, which are sent in parts.
+
+        They become an object once the context ends well, and are dropped otherwise.
+        """
+        with s3_faults(self._bucket):
+            file = self._files.open(
+                self._place(key),
+                "wb",
+                block_size=CHUNK,
+                autocommit=False,
+                ContentType=content_type,
+            )
+
+        def write(content: bytes) -> None:
+            with s3_faults(self._bucket):
+                file.write(content)
+
+        try:
+            yield write
+            with s3_faults(self._bucket):
+                file.close()
+                file.commit()
+        except BaseException:
+            file.closed = True  # else the collector would send what is left of it
+            with suppress(Exception):
+                file.discard()
+            raise
 
     def create(self, key: str, content: bytes) -> bool:
         """Send an object on the condition that there is none; a server may not heed that."""
@@ -102,11 +136,11 @@ class S3Bucket:
         with s3_faults(self._bucket):
             self._files.rm_file(self._place(key))
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield every object below the root."""
+    def entries(self, folder: str = "") -> Iterator[Entry]:
+        """Yield every object below the root, or below a folder."""
         root = self._place("")
         with s3_faults(self._bucket):
-            found = self._files.find(root.rstrip("/"), detail=True)
+            found = self._files.find(f"{root}{folder}".rstrip("/"), detail=True)
         for name, about in found.items():
             written = about["LastModified"].timestamp()
             yield Entry(name.removeprefix(root), about["size"], modified=written, used=written)
@@ -129,10 +163,10 @@ class S3Bucket:
         """Return the key of an object, named as ``s3://`` or by an address given out by ``url``.
 
         An operator may put media of their own into the bucket, so every folder is open but those
-        of the result records and the leases.
+        of the result records, the leases and the gateway's own.
         """
         key = self._key_of(url)
-        return None if key is None or key.partition("/")[0] in (RESULTS, LEASES, EXPIRED) else key
+        return None if key is None or key.partition("/")[0] in PRIVATE else key
 
     def _key_of(self, url: str) -> str | None:
         if url.startswith(f"{self._root}/"):

@@ -16,6 +16,7 @@ from deployments.cli.draft import draft
 from deployments.cli.engine import engine
 from deployments.cli.generate import generate
 from deployments.cli.inspect_clip import inspect_clip
+from deployments.cli.keys import keys
 from deployments.cli.plan import plan
 from deployments.cli.refine import refine
 from deployments.cli.remote import LeftRunning, with_default_deployment
@@ -48,6 +49,7 @@ app.command()(deploy)
 app.command()(demo)
 app.command()(doctor)
 app.command()(engine)
+app.add_typer(keys, name="keys")
 app.command()(upkeep)
 app.command()(worker)
 
