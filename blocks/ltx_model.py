@@ -34,6 +34,7 @@ class LTXModel(Block):
         device: Where the passes run.
         dtype: Precision of the weights.
         options: What costs memory or saves time.
+        gpu_hour_price: What an hour of the device costs.
 
     Example:
         Find out what a model would run as:
@@ -67,6 +68,12 @@ class LTXModel(Block):
     )
     options: EngineOptions = Field(
         default_factory=EngineOptions, description="Memory and speed levers of the engine."
+    )
+    gpu_hour_price: float | None = Field(
+        default=None,
+        ge=0,
+        description="What an hour of the device costs, in your currency; runs then say what they "
+        "cost.",
     )
 
     @property

@@ -15,7 +15,9 @@ from typing import Any, NoReturn
 import httpx
 import numpy as np
 from prefect.logging import get_logger
+from prefect.runtime import flow_run
 
+from blocks.worker import worker_is_gone
 from ltxv.engine import (
     DecodeWork,
     FirstPassWork,
@@ -25,7 +27,17 @@ from ltxv.engine import (
     PromptWork,
     SecondPassWork,
 )
-from ltxv.errors import Cancelled, EngineFault, Misconfigured, Refused, Transient, Violation
+from ltxv.engine_time import tell_engine_time
+from ltxv.errors import (
+    Abandoned,
+    Cancelled,
+    EngineFault,
+    Misconfigured,
+    Refused,
+    Transient,
+    Violation,
+)
+from ltxv.tracing import carrier
 
 SOCKET = "LTX_ENGINE_SOCKET"
 """Environment variable that names the socket; a worker sets it for its flow runs."""
@@ -36,6 +48,8 @@ _QUIET_SECONDS = 3.0
 _POLL_SECONDS = 0.5
 _SILENCE_SECONDS = 60.0
 """An engine says something every second."""
+_COMING = {"loading", "restarting"}
+_ENDS = {"done", "failed", "cancelled"}
 _CREATED, _CONFLICT, _BUSY, _AWAY = 201, 409, 429, 503
 
 Input = bytes | Path
@@ -141,8 +155,13 @@ class RemoteEngine:
     ) -> Iterator[httpx.Response]:
         with self._reached():
             self._wait_until_ready()
-            job = {"stage": stage, "work": work.model_dump(mode="json"), **self._sent(inputs)}
-            made = self._client.post("/jobs", json={"job": job})
+            job = {
+                "stage": stage,
+                "work": work.model_dump(mode="json"),
+                "flow_run": flow_run.get_id(),
+                **self._sent(inputs),
+            }
+            made = self._client.post("/jobs", json={"job": job}, headers=carrier())
             if made.status_code in {_BUSY, _AWAY, _CONFLICT}:
                 raise Transient(f"the engine takes no job now: {made.text}")
             if made.status_code != _CREATED:
@@ -161,6 +180,8 @@ class RemoteEngine:
         """Wait until a job is done; leaving this early cancels it."""
         with self._client.stream("GET", f"{path}/events") as response:
             for name, data in _events(response.iter_lines()):
+                if name in _ENDS:
+                    tell_engine_time(data["seconds"])
                 if name == "step":
                     on_step(data["done"], data["total"])
                 elif name == "done":
@@ -181,6 +202,11 @@ class RemoteEngine:
                 state = answer.json().get("state")
             except (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError) as error:
                 state = f"away ({error})"
+            if state not in _COMING and worker_is_gone():
+                raise Abandoned(
+                    f"the engine at {self._socket} is {state}, and so is the worker that would "
+                    "start it again"
+                )
             waited = time.monotonic() - began
             if waited > _QUIET_SECONDS and not said:
                 said = True

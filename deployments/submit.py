@@ -12,6 +12,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from ltxv.errors import Refused
+from ltxv.tracing import TRACEPARENT, carrier
 
 FLOW = "generate-video"
 DEFAULT_DEPLOYMENT = f"{FLOW}/gpu"
@@ -55,13 +56,19 @@ def submit(deployment: DeploymentResponse, parameters: Mapping[str, Any]) -> Flo
     with get_client(sync_client=True) as client:
         try:
             return client.create_flow_run_from_deployment(
-                deployment.id, parameters=dict(parameters)
+                deployment.id, parameters=dict(parameters), labels=_traced()
             )
         except PrefectHTTPStatusError as error:
             said = error.response.json().get("detail", error)
             raise Refused.because(
                 (deployment.name,), f"the server does not take it: {said}", type="value_error"
             ) from error
+
+
+def _traced() -> dict[str, bool | int | float | str] | None:
+    """Return the label by which the run's trace goes on from here."""
+    parent = carrier().get("traceparent")
+    return {TRACEPARENT: parent} if parent else None
 
 
 def _known(client: SyncPrefectClient) -> list[str]:

@@ -11,6 +11,7 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 
 from blocks.saved import DEFAULT
+from flows.accounts import accounted
 from flows.draft_choice import ask_which, refuse_without_deployment
 from flows.draft_report import Draft, show_drafts
 from flows.equipment import Equipment, equipment
@@ -20,17 +21,24 @@ from flows.plain_errors import log_errors_plainly
 from flows.prepare import Prepared, prepare
 from flows.publish import preview
 from flows.seed import seed_of_this_run
+from flows.worker_report import report_failure
 from ltxv.errors import Refused
 from ltxv.media.write import VideoQuality
 from ltxv.request import MAX_SEED, VideoRequest
 from ltxv.result import VideoResult
 from ltxv.unsupported import refuse_unsupported
-from tasks.ledger import new_ledger, tell_note
+from tasks.ledger import tell_note
 
 MOST_DRAFTS = 16
 
 
-@flow(name="draft-videos", flow_run_name="{drafts} drafts: {request.headline}")
+@flow(
+    name="draft-videos",
+    flow_run_name="{drafts} drafts: {request.headline}",
+    on_failure=[report_failure],
+    on_crashed=[report_failure],
+    on_cancellation=[report_failure],
+)
 def draft_videos(  # noqa: PLR0917 - the fields of the run form
     request: VideoRequest,
     drafts: Annotated[int, Field(ge=1, le=MOST_DRAFTS)] = 4,
@@ -111,7 +119,7 @@ def _drafts(request: VideoRequest, count: int, use: Equipment) -> list[Draft]:
     """Make the drafts; one that the safety check refuses can be none of those to choose from."""
     made: list[Draft] = []
     refusals: list[Refused] = []
-    with new_ledger():
+    with accounted(use.model):
         shared = prepare(request, seed=seed_of_this_run(), use=use)
         for number in range(1, count + 1):
             one = _seeded(shared, number)

@@ -10,13 +10,20 @@ from flows.equipment import equipment
 from flows.make import make_video
 from flows.plain_errors import log_errors_plainly
 from flows.seed import seed_of_this_run
+from flows.worker_report import report_failure
 from ltxv.media.write import VideoQuality
 from ltxv.request import VideoRequest
 from ltxv.result import VideoResult
 from ltxv.unsupported import refuse_unsupported
 
 
-@flow(name="generate-video", flow_run_name="{request.headline}")
+@flow(
+    name="generate-video",
+    flow_run_name="{request.headline}",
+    on_failure=[report_failure],
+    on_crashed=[report_failure],
+    on_cancellation=[report_failure],
+)
 def generate_video(  # noqa: PLR0917 - the fields of the run form
     request: VideoRequest,
     model: str = DEFAULT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flows.accounts import accounted
 from flows.equipment import Equipment
 from flows.passes import draft, refine
 from flows.prepare import Written, prepare
@@ -9,7 +10,6 @@ from flows.publish import publish
 from ltxv.media.write import VideoQuality
 from ltxv.request import VideoRequest
 from ltxv.result import VideoResult
-from tasks.ledger import new_ledger
 
 
 def make_video(
@@ -34,7 +34,7 @@ def make_video(
         Transient: A network, server or store still failed at the last try.
         Misconfigured: Weights, memory, a disk or a block needs its operator.
     """
-    with new_ledger() as stages:
+    with accounted(use.model) as stages:
         prepared = prepare(request, seed=seed, use=use)
         if written is not None:
             prepared = prepared.as_written(written)

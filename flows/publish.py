@@ -53,6 +53,7 @@ def publish(
         prompt=plan.prompt,
         seed=plan.seed,
         stages=stages.table(),
+        usage=stages.usage(hour_price=use.model.gpu_hour_price),
     )
     run = flow_run.get_id()
     if run is not None:

@@ -46,7 +46,8 @@ def report(result: VideoResult, plan: Plan, *, sheet: Ref, store: MediaStore) ->
 def _page(result: VideoResult, plan: Plan) -> str:
     video = result.video
     rows = "\n".join(
-        f"| {record.name} | {record.state} | {record.seconds:.1f} |" for record in result.stages
+        f"| {record.name} | {record.state} | {record.seconds:.1f} | {record.gpu_seconds:.1f} |"
+        for record in result.stages
     )
     size = f"{plan.width}x{plan.height}, {plan.frames} frames, {plan.frame_rate} fps"
     return f"""\
@@ -56,9 +57,11 @@ def _page(result: VideoResult, plan: Plan) -> str:
 
 > {markdown(result.prompt, most=MAX_PROMPT)}
 
-| stage | state | seconds |
-|---|---|---|
+| stage | state | seconds | GPU seconds |
+|---|---|---|---|
 {rows}
+
+{_used(result)}
 
 ## Plan
 
@@ -66,3 +69,10 @@ def _page(result: VideoResult, plan: Plan) -> str:
 {json.dumps(plan.model_dump(mode="json"), indent=2)}
 ```
 """
+
+
+def _used(result: VideoResult) -> str:
+    if result.usage is None:
+        return ""
+    cost = "" if result.usage.cost is None else f", which cost {result.usage.cost:.4f}"
+    return f"The GPU worked for {result.usage.gpu_seconds:.1f} s{cost}."

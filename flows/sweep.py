@@ -14,6 +14,7 @@ from flows.plain_errors import log_errors_plainly
 from flows.seed import seed_of_this_run
 from flows.sweep_plan import plan_sweep
 from flows.sweep_report import SweepCell, SweepResult, finished_sweep
+from flows.worker_report import report_failure
 from ltxv.errors import Refused
 from ltxv.grid import grid_cells
 from ltxv.media.write import VideoQuality
@@ -22,7 +23,13 @@ from ltxv.unsupported import refuse_unsupported
 from tasks.ledger import tell_note
 
 
-@flow(name="sweep-settings", flow_run_name="sweep: {request.headline}")
+@flow(
+    name="sweep-settings",
+    flow_run_name="sweep: {request.headline}",
+    on_failure=[report_failure],
+    on_crashed=[report_failure],
+    on_cancellation=[report_failure],
+)
 def sweep_settings(  # noqa: PLR0917 - the fields of the run form
     request: VideoRequest,
     grid: dict[str, list[Any]],

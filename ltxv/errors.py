@@ -98,6 +98,14 @@ class Cancelled(LTXError):
     """The work was asked to stop between two steps."""
 
 
+class Abandoned(BaseException):
+    """What this process works with is gone for good: it has to end as if it had been killed.
+
+    No ``Exception``, so that nothing makes a failure of it: the run has crashed, and may be
+    started again elsewhere.
+    """
+
+
 def shortened(value: Any, limit: int = _SHOWN_INPUT) -> Any:
     """Return ``value`` fit for a message: long text is cut, other values pass."""
     if isinstance(value, str) and len(value) > limit:

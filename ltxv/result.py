@@ -24,6 +24,8 @@ StageName = Literal[
 ]
 """The stages in their order; the names in results, logs, metrics and cache keys."""
 
+_HOUR = 3600
+
 StageState = Literal["ran", "cached", "skipped"]
 
 
@@ -45,6 +47,28 @@ class StageRecord(Frozen):
         "for, or nothing to do)."
     )
     seconds: float = Field(ge=0, description="Wall time of the stage in this run.")
+    gpu_seconds: float = Field(
+        default=0,
+        ge=0,
+        description="How long the engine worked for it in this run, without waiting for its turn.",
+    )
+
+
+class Usage(Frozen):
+    """What a run used of its engine's device."""
+
+    gpu_seconds: float = Field(ge=0, description="How long the engine worked for the run.")
+    cost: float | None = Field(
+        default=None,
+        description="What that cost, in the operator's currency; null if the model has no price.",
+    )
+
+    @classmethod
+    def of(cls, gpu_seconds: float, *, hour_price: float | None) -> Usage:
+        """Return the usage of so many seconds at a price for an hour."""
+        seconds = round(gpu_seconds, 3)
+        cost = None if hour_price is None else round(seconds * hour_price / _HOUR, 6)
+        return cls(gpu_seconds=seconds, cost=cost)
 
 
 class VideoResult(Frozen):
@@ -54,3 +78,4 @@ class VideoResult(Frozen):
     prompt: str = Field(description="The prompt used for generation.")
     seed: int = Field(description="The seed used for generation.")
     stages: tuple[StageRecord, ...] = Field(default=(), description="Every stage, in order.")
+    usage: Usage | None = Field(default=None, description="What the run used of a GPU.")

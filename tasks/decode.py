@@ -6,6 +6,7 @@ from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from ltxv.engine import DecodeWork, Frames
 from ltxv.refs import LatentRef
+from tasks.gpu_time import gpu_time
 from tasks.ledger import tell_stepped
 from tasks.stage import passing_stage
 
@@ -27,4 +28,6 @@ def decode(*, work: DecodeWork, latents: LatentRef, model: LTXModel, store: Medi
     def on_step(done: int, total: int) -> None:
         tell_stepped("decode", done, total)
 
-    return model.engine().decode(work, latents=store.get(latents), on_step=on_step)
+    content = store.get(latents)
+    with gpu_time("decode"):
+        return model.engine().decode(work, latents=content, on_step=on_step)

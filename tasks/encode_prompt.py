@@ -8,6 +8,7 @@ from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from ltxv.engine import PromptWork
 from ltxv.refs import EmbeddingRef
+from tasks.gpu_time import gpu_time
 from tasks.stage import stage
 
 
@@ -23,6 +24,7 @@ def encode_prompt(*, work: PromptWork, model: LTXModel, store: MediaStore) -> Em
     Raises:
         Misconfigured: The weights cannot be loaded, or memory ran out.
     """
-    content = model.engine().encode_prompt(work)
+    with gpu_time("encode_prompt"):
+        content = model.engine().encode_prompt(work)
     stored = store.put(content, folder="prompts", suffix=".safetensors")
     return EmbeddingRef(**stored.model_dump())

@@ -9,6 +9,7 @@ from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from ltxv.engine import FirstPassWork
 from ltxv.refs import EmbeddingRef, LatentRef, Ref
+from tasks.gpu_time import gpu_time
 from tasks.latents import keep_latents
 from tasks.opened import opened
 from tasks.progress import pass_progress
@@ -43,6 +44,7 @@ def first_pass(
         opened(items, store) as files,
         opened(loras, store) as weights,
         pass_progress("first_pass", len(work.sigmas)) as on_step,
+        gpu_time("first_pass"),
     ):
         content = model.engine().first_pass(
             work, prompt=store.get(prompt), items=files, on_step=on_step, loras=weights

@@ -10,7 +10,7 @@ from typing import Protocol, get_args
 
 from prefect.runtime import flow_run
 
-from ltxv.result import StageName, StageRecord, StageState
+from ltxv.result import StageName, StageRecord, StageState, Usage
 
 STAGES: tuple[StageName, ...] = get_args(StageName)
 
@@ -40,6 +40,7 @@ class Ledger:
 
     watcher: Watcher | None = None
     records: dict[StageName, StageRecord] = field(default_factory=dict)
+    gpu_seconds: dict[StageName, float] = field(default_factory=dict)
 
     def enter(self, name: StageName, state: StageState, seconds: float) -> None:
         """Write down what a stage did, added to what it did before in this run."""
@@ -48,12 +49,22 @@ class Ledger:
         if self.watcher:
             self.watcher.ended(record)
 
+    def add_gpu_seconds(self, name: StageName, seconds: float) -> None:
+        """Write down that the engine worked for a stage, also if nothing came of it."""
+        self.gpu_seconds[name] = self.gpu_seconds.get(name, 0) + seconds
+
     def table(self) -> tuple[StageRecord, ...]:
         """Return a record for every stage, in order; what was not called was skipped."""
-        return tuple(
-            self.records.get(name, StageRecord(name=name, state="skipped", seconds=0))
-            for name in STAGES
-        )
+        return tuple(self._row(name) for name in STAGES)
+
+    def _row(self, name: StageName) -> StageRecord:
+        record = self.records.get(name, StageRecord(name=name, state="skipped", seconds=0))
+        seconds = round(self.gpu_seconds.get(name, 0), 3)
+        return record.model_copy(update={"gpu_seconds": seconds}) if seconds else record
+
+    def usage(self, *, hour_price: float | None) -> Usage:
+        """Return what the run used so far."""
+        return Usage.of(sum(self.gpu_seconds.values()), hour_price=hour_price)
 
 
 def _together(before: StageRecord | None, now: StageRecord) -> StageRecord:

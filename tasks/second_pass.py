@@ -9,6 +9,7 @@ from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from ltxv.engine import SecondPassWork
 from ltxv.refs import EmbeddingRef, LatentRef, Ref
+from tasks.gpu_time import gpu_time
 from tasks.latents import keep_latents
 from tasks.opened import opened
 from tasks.progress import pass_progress
@@ -49,6 +50,7 @@ def second_pass(
         opened(items, store) as files,
         opened(loras, store) as weights,
         pass_progress("second_pass", len(work.sigmas)) as on_step,
+        gpu_time("second_pass"),
     ):
         content = model.engine().second_pass(
             work,

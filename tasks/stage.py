@@ -22,6 +22,7 @@ from prefect.tasks import Task, exponential_backoff
 from blocks.media_store import MediaStore
 from ltxv.errors import LTXError, Refused, Transient, Violation
 from ltxv.result import StageName, StageState
+from ltxv.tracing import traced
 from tasks.beside import Beside
 from tasks.ledger import current_ledger, tell_started
 from tasks.stage_key import StageKey
@@ -173,7 +174,7 @@ def stage(
     def make(function: Callable[P, R]) -> Stage[P, R]:
         name = function.__name__
         made = Task(
-            function,
+            traced(name, function),
             name=name,
             version=str(version),
             cache_policy=StageKey(stage=name, version=version, inputs=tuple(key), also=also),
@@ -195,7 +196,7 @@ def passing_stage(name: StageName) -> Callable[[Callable[P, R]], Stage[P, R]]:
     """Make a stage whose outcome, frames in memory, is neither kept nor hashed."""
 
     def make(function: Callable[P, R]) -> Stage[P, R]:
-        made = Task(function, name=name, cache_policy=NO_CACHE, persist_result=False)
+        made = Task(traced(name, function), name=name, cache_policy=NO_CACHE, persist_result=False)
         return Stage(made, names=[name], cached=False)
 
     return make

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+from deployments.speaker import LOG_FORMAT, PREFECT_AS_JSON
+
 _PREFECT = {
     # Its console would repeat what the terminal shows; its server still gets every line.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
@@ -19,7 +21,8 @@ _PREFECT = {
 
 def main() -> None:
     """Run ``ltx``."""
-    for name, value in _PREFECT.items():
+    as_json = PREFECT_AS_JSON if os.environ.get(LOG_FORMAT) == "json" else {}
+    for name, value in {**_PREFECT, **as_json}.items():
         os.environ.setdefault(name, value)
     from deployments.cli.main import run_command  # noqa: PLC0415 - Prefect reads them on import
 

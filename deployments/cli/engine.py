@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from deployments.cli.named_model import named_model
+from deployments.speaker import speaker
 
 _MOST_WAITING = 16
 
@@ -46,12 +46,13 @@ def engine(
     """  # noqa: D301 - the \b tells the help to keep the lines below as they are
     from deployments.engine.serve import EngineProcess, start_anew  # noqa: PLC0415 - for --help
 
+    say = speaker("engine")
     block = named_model(model)
     if gpu is not None:
         block = block.model_copy(update={"device": f"cuda:{gpu}"})
     local = block.local_engine()
     at = socket or default_socket(gpu)
-    process = EngineProcess(local, local.load, at=at.absolute(), most=most_waiting, say=_say)
+    process = EngineProcess(local, local.load, at=at.absolute(), most=most_waiting, say=say)
     if process.run():
         start_anew()
 
@@ -62,7 +63,3 @@ def default_socket(gpu: int | None) -> Path:
     name = "ltx" if runtime else f"ltx-{os.getuid()}"
     folder = Path(runtime or tempfile.gettempdir()) / name
     return folder / f"engine-{0 if gpu is None else gpu}.sock"
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

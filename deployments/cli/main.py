@@ -23,6 +23,7 @@ from deployments.cli.remote import LeftRunning, with_default_deployment
 from deployments.cli.resume import resume
 from deployments.cli.sweep import sweep
 from deployments.cli.upkeep import upkeep
+from deployments.cli.usage import usage
 from deployments.cli.worker import worker
 from ltxv import __version__
 from ltxv.errors import LTXError, Refused
@@ -51,6 +52,7 @@ app.command()(doctor)
 app.command()(engine)
 app.add_typer(keys, name="keys")
 app.command()(upkeep)
+app.command()(usage)
 app.command()(worker)
 
 

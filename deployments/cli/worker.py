@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import sys
+import os
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from prefect.settings import PREFECT_API_URL
 
 from deployments.cli.server import reach_server
+from deployments.speaker import Say, speaker
 from ltxv.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from deployments.worker.pair import Pair
+    from deployments.worker.state import WorkerState
 
 _GPUS = Path("/proc/driver/nvidia/gpus")
 
 
-def worker(
+def worker(  # noqa: PLR0917 - the options of a command
     pool: Annotated[
         str, typer.Option(help="Work pool to take runs from; made if missing.")
     ] = "gpu",
@@ -41,6 +47,18 @@ def worker(
             "screen, encode and upload.",
         ),
     ] = 3,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            help="Serve metrics for Prometheus at this port.",
+            show_default=False,
+        ),
+    ] = None,
+    metrics_host: Annotated[
+        str, typer.Option(help="Address that metrics are served at; 0.0.0.0 for any.")
+    ] = "127.0.0.1",
 ) -> None:
     """Run one warm engine and one Prefect worker for each GPU, and keep both going.
 
@@ -49,10 +67,15 @@ def worker(
 
     \b
     ltx worker --pool gpu
+    ltx worker --pool gpu --metrics-port 9464
     ltx worker --gpus 0,1 --model ltxv-13b-0.9.7-distilled --concurrency 3
     """  # noqa: D301 - the \b tells the help to keep the lines below as they are
-    from deployments.worker.pair import Pair, Settings  # noqa: PLC0415 - for --help
+    from deployments.worker.door import door  # noqa: PLC0415 - for --help
+    from deployments.worker.metrics import Metrics  # noqa: PLC0415
+    from deployments.worker.pair import Pair, Settings  # noqa: PLC0415
+    from deployments.worker.queue_depth import QueueDepth  # noqa: PLC0415
     from deployments.worker.supervise import Supervisor  # noqa: PLC0415
+    from deployments.worker.whereabouts import DOOR, PREFIX  # noqa: PLC0415
 
     if not PREFECT_API_URL.value():
         raise Misconfigured(
@@ -60,7 +83,7 @@ def worker(
             "start` and set PREFECT_API_URL to its address"
         )
     reach_server()
-    with tempfile.TemporaryDirectory(prefix="ltx-worker-") as folder:
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
         settings = Settings(
             pool=pool,
             queues=queue or [],
@@ -69,7 +92,20 @@ def worker(
             socket_folder=Path(folder),
         )
         pairs = [Pair(gpu, settings) for gpu in _numbers(gpus)]
-        Supervisor(pairs, say=_Board().show).run()
+        metrics = Metrics(pairs, QueueDepth(pool))
+        if metrics_port is not None:
+            metrics.serve(host=metrics_host, port=metrics_port)
+        supervisor = Supervisor(pairs, say=_Board(speaker("worker")).show)
+        state = partial(_state, pool, pairs)
+        with door(Path(folder) / DOOR, state=state, listener=metrics):
+            supervisor.run()
+
+
+def _state(pool: str, pairs: Sequence[Pair]) -> WorkerState:
+    from deployments.worker.state import WorkerState  # noqa: PLC0415 - for --help
+
+    states = [pair.state() for pair in pairs]
+    return WorkerState(pool=pool, pid=os.getpid(), pairs=states)
 
 
 def _numbers(gpus: str) -> list[int | None]:
@@ -90,11 +126,12 @@ def _numbers(gpus: str) -> list[int | None]:
 class _Board:
     """A line for each GPU, whenever one changes; engines and workers write between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Say) -> None:
+        self._say = say
         self._shown: Sequence[str] = ()
 
     def show(self, lines: Sequence[str]) -> None:
         if lines != self._shown:
-            sys.stderr.write("".join(f"{line}\n" for line in lines))
-            sys.stderr.flush()
+            for line in lines:
+                self._say(line)
         self._shown = lines

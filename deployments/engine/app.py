@@ -22,12 +22,14 @@ from starlette.routing import Route
 
 from deployments.engine.inputs import DIGEST, InputRefusedError, Inputs
 from deployments.engine.jobs import OVER, Job, Jobs, QueueFullError, size_of
+from deployments.engine.tally import Tally
 from deployments.engine.work import JobRequest
 from ltxv.engine import Engine, Frames
 
 _BEAT_SECONDS = 1.0
 _CHUNK = 8 * 2**20
 _LARGEST_JOB = 2**20
+_TRACE = {"traceparent", "tracestate"}
 
 State = Callable[[], str]
 """Says whether the engine is ``loading``, ``ready``, ``draining`` or ``restarting``."""
@@ -40,13 +42,17 @@ class Door:
         engine: Who does the work.
         jobs: Where jobs wait.
         inputs: Where their bytes are.
+        tally: What was done so far.
         state: What the process is about.
     """
 
-    def __init__(self, engine: Engine, jobs: Jobs, inputs: Inputs, *, state: State) -> None:
+    def __init__(
+        self, engine: Engine, jobs: Jobs, inputs: Inputs, *, tally: Tally, state: State
+    ) -> None:
         self._engine = engine
         self._jobs = jobs
         self._inputs = inputs
+        self._tally = tally
         self._state = state
 
     def app(self) -> Starlette:
@@ -72,8 +78,15 @@ class Door:
         )
 
     async def health(self, request: Request) -> Response:  # noqa: ARG002
-        """Say that the process answers."""
-        return JSONResponse({"state": self._state()})
+        """Say that the process answers, and what it has done since it began."""
+        return JSONResponse(
+            {
+                "state": self._state(),
+                "jobs_waiting": self._jobs.waiting,
+                "boot": self._tally.boot,
+                "done": [done._asdict() for done in self._tally.done()],
+            }
+        )
 
     async def ready(self, request: Request) -> Response:  # noqa: ARG002
         """Say whether jobs are taken."""
@@ -121,6 +134,8 @@ class Door:
             run=asked.call(self._engine, there),
             priority=asked.priority,
             inputs=asked.digests,
+            flow_run=asked.flow_run,
+            carried={name: value for name, value in request.headers.items() if name in _TRACE},
         )
         try:
             before = self._jobs.add(job)

@@ -6,7 +6,7 @@ import itertools
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -45,6 +45,10 @@ class Job:
     run: Callable[[OnStep], bytes | Frames]
     priority: int
     inputs: frozenset[str]
+    flow_run: str | None = None
+    carried: Mapping[str, str] = field(default_factory=dict)
+    """The span that it belongs to."""
+    asked: float = field(default_factory=time.monotonic)
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     state: JobState = "queued"
     events: list[Event] = field(default_factory=list)
@@ -105,9 +109,14 @@ class Job:
         """Whether nobody has fetched the outcome for too long."""
         return self._ended is not None and time.monotonic() - self._ended > _KEPT_SECONDS
 
+    @property
+    def seconds(self) -> float:
+        """How long it was worked on; 0 before its end."""
+        return 0.0 if self.began is None or self._ended is None else self._ended - self.began
+
     def _end(self, state: JobState, event: Event) -> None:
         self.state, self._ended = state, time.monotonic()
-        self._tell(event)
+        self._tell(Event(event.name, {**event.data, "seconds": round(self.seconds, 4)}))
 
     def _tell(self, event: Event) -> None:
         self.events.append(event)

@@ -21,15 +21,19 @@ from deployments.engine.app import Door
 from deployments.engine.failures import failure_of
 from deployments.engine.inputs import Inputs
 from deployments.engine.jobs import Event, Job, Jobs, size_of
+from deployments.engine.tally import Tally
+from deployments.speaker import Say, logs_are_json
+from deployments.worker.bound import PARENT
 from ltxv.engine import Engine
 from ltxv.errors import Cancelled, LTXError, Misconfigured, Transient
+from ltxv.tracing import send_spans, span, start_tracing
 
 _BACKLOG = 64
 _BEAT_SECONDS = 0.2
 _DELIVERY_SECONDS = 60.0
 """How long a caller has to fetch an outcome before the process ends."""
-
-Say = Callable[[str], None]
+_ALONE_SECONDS = 60.0
+"""How long an engine without its worker waits for jobs of the runs that the worker left."""
 
 
 class EngineProcess:
@@ -51,8 +55,10 @@ class EngineProcess:
         self._at = at
         self._say = say
         self._jobs = Jobs(most=most)
+        self._tally = Tally()
         self._state = "loading"
         self._faulty = False
+        self._last_seen = time.monotonic()
 
     def run(self) -> bool:
         """Serve until SIGTERM or SIGINT, or until the device is in an unknown state.
@@ -65,15 +71,19 @@ class EngineProcess:
         Raises:
             Misconfigured: The socket is in use, or the weights cannot be loaded.
         """
+        start_tracing("ltx-engine")
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._drain)
         with tempfile.TemporaryDirectory(prefix="ltx-engine-") as scratch:
-            door = Door(self._engine, self._jobs, Inputs(Path(scratch)), state=lambda: self._state)
+            door = Door(
+                self._engine,
+                self._jobs,
+                Inputs(Path(scratch)),
+                tally=self._tally,
+                state=lambda: self._state,
+            )
             with _listening(self._at) as listener:
-                config = uvicorn.Config(
-                    door.app(), log_level="warning", lifespan="off", timeout_graceful_shutdown=5
-                )
-                server = uvicorn.Server(config)
+                server = uvicorn.Server(_configured(door))
                 web = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
                 web.start()
                 try:
@@ -92,13 +102,37 @@ class EngineProcess:
             job = self._jobs.next(within=_BEAT_SECONDS)
             if job is not None and job.start():
                 self._do(job)
+            elif self._state == "ready" and self._left_alone():
+                self._turn("draining")
         self._send_away()
         until = time.monotonic() + _DELIVERY_SECONDS
         while self._jobs.unfinished and time.monotonic() < until:
             time.sleep(_BEAT_SECONDS)
 
+    def _left_alone(self) -> bool:
+        """Say whether the worker that began this process is gone, and its runs are over too."""
+        parent = os.environ.get(PARENT)
+        if self._jobs.unfinished or parent is None or parent == str(os.getppid()):
+            self._last_seen = time.monotonic()
+        return time.monotonic() - self._last_seen > _ALONE_SECONDS
+
     def _do(self, job: Job) -> None:
-        began = time.monotonic()
+        waited = round(time.monotonic() - job.asked, 3)
+        with span(
+            f"engine {job.stage}", carried=job.carried, flow_run=job.flow_run, waited_seconds=waited
+        ) as work:
+            self._work(job)
+            work.set_attribute("ltx.outcome", job.state)
+        self._tally.add(job.stage, job.state, job.seconds)
+        self._say(
+            f"{job.stage} {job.state} {job.seconds:.1f} s",
+            stage=job.stage,
+            outcome=job.state,
+            seconds=round(job.seconds, 3),
+            flow_run=job.flow_run,
+        )
+
+    def _work(self, job: Job) -> None:
         try:
             made = job.run(job.on_step)
         except Cancelled:
@@ -109,7 +143,6 @@ class EngineProcess:
             self._fail(job, error)
         else:
             job.end("done", Event("done", {"bytes": size_of(made)}), made)
-        self._say(f"{job.stage} {job.state} {time.monotonic() - began:.1f} s")
 
     def _fail(self, job: Job, error: Exception) -> None:
         failure = failure_of(error)
@@ -129,7 +162,17 @@ class EngineProcess:
 
     def _turn(self, state: str) -> None:
         self._state = state
-        self._say(json.dumps({"engine": str(self._at), "state": state}))
+        self._say(json.dumps({"engine": str(self._at), "state": state}), state=state)
+
+
+def _configured(door: Door) -> uvicorn.Config:
+    return uvicorn.Config(
+        door.app(),
+        log_level="warning",
+        log_config=None if logs_are_json() else uvicorn.config.LOGGING_CONFIG,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+    )
 
 
 @contextmanager
@@ -169,6 +212,7 @@ def _refuse_taken(at: Path) -> None:
 
 def start_anew() -> None:
     """Take this process's place with the same command, its memory fresh."""
+    send_spans()
     sys.stdout.flush()
     sys.stderr.flush()
     command = [sys.executable, *sys.orig_argv[1:]]

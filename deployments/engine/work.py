@@ -29,6 +29,9 @@ class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     priority: int = Field(default=0, ge=-100, le=100, description="Lower ones go first.")
+    flow_run: str | None = Field(
+        default=None, pattern=r"^[0-9a-f-]{1,64}$", description="Whose job it is, for the log."
+    )
 
     @property
     def digests(self) -> frozenset[str]:

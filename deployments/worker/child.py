@@ -21,11 +21,15 @@ class Child:
     Args:
         command: Program and arguments.
         environment: What it sees beside this process's own.
+        quiet: Whether its standard output is nobody's; what it logs goes to the other one.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], *, quiet: bool = False
+    ) -> None:
         self._command = list(command)
         self._environment = {**os.environ, **environment}
+        self._out = subprocess.DEVNULL if quiet else None
         self._process: subprocess.Popen[bytes] | None = None
         self._began = 0.0
         self._delay = _FIRST_DELAY
@@ -45,6 +49,7 @@ class Child:
                 self._command,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
+                stdout=self._out,
                 start_new_session=True,
             )
 

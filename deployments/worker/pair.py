@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -13,7 +14,13 @@ import httpx
 import psutil
 
 from blocks.remote_engine import SOCKET
+from blocks.worker import WORKER_SOCKET
+from deployments.speaker import LINE_HANDLER, logs_are_json
+from deployments.worker.bound import PARENT, bound
 from deployments.worker.child import Child
+from deployments.worker.engine_watch import EngineWatch
+from deployments.worker.state import PairState
+from deployments.worker.whereabouts import DOOR
 
 _ANSWER_SECONDS = 2.0
 
@@ -38,9 +45,18 @@ class Pair:
 
     def __init__(self, gpu: int | None, settings: Settings) -> None:
         self.name = "cpu" if gpu is None else f"gpu {gpu}"
+        self.gpu = "cpu" if gpu is None else str(gpu)
+        self.watch = EngineWatch()
         self._socket = settings.socket_folder / f"{self.name.replace(' ', '')}.sock"
-        self.engine = Child(_engine_command(gpu, settings, self._socket), {})
-        self.worker = Child(_worker_command(self.name, settings), {SOCKET: str(self._socket)})
+        self.engine = Child(
+            _engine_command(gpu, settings, self._socket), {PARENT: str(os.getpid())}
+        )
+        self.worker = Child(
+            bound(_worker_command(self.name, settings), signal.SIGKILL),
+            _environment(self._socket, settings),
+            quiet=logs_are_json(),  # what it prints is no JSON
+        )
+        self._runs: dict[int, psutil.Process] = {}
         self._http = httpx.Client(
             transport=httpx.HTTPTransport(uds=str(self._socket)),
             base_url="http://engine",
@@ -54,27 +70,40 @@ class Pair:
             self.worker.keep_going()
 
     def engine_state(self) -> str:
-        """Return what the engine says it is about."""
+        """Ask the engine what it is about, and return that."""
         if not self.engine.alive:
-            return "down"
-        try:
-            state: str = self._http.get("/health").json()["state"]
-        except (httpx.HTTPError, ValueError, KeyError):
-            return "starting"
-        return state
+            self.watch.gone("down")
+        else:
+            try:
+                health = self._http.get("/health").json()
+                self.watch.hear(health, restarts=self.engine.restarts)
+            except (httpx.HTTPError, ValueError, KeyError):
+                self.watch.gone("starting")
+        return self.watch.state
 
     def runs(self) -> list[psutil.Process]:
-        """Return the processes of the flow runs at hand."""
-        return self.worker.children()
+        """Return the processes of the flow runs at hand, those of an earlier worker included."""
+        for process in self.worker.children():
+            self._runs.setdefault(process.pid, process)
+        self._runs = {pid: process for pid, process in self._runs.items() if lives(process)}
+        return list(self._runs.values())
+
+    def state(self) -> PairState:
+        """Return how engine and worker are."""
+        worker = "online" if self.worker.alive else "down" if self.worker.started else "waiting"
+        return PairState(
+            name=self.name,
+            engine=self.engine_state(),
+            worker=worker,
+            runs=len(self.runs()),
+            restarts=self.engine.restarts + self.watch.own_restarts + self.worker.restarts,
+        )
 
     def line(self) -> str:
         """Return the state in one line."""
-        worker = "online" if self.worker.alive else "down" if self.worker.started else "waiting"
-        restarts = self.engine.restarts + self.worker.restarts
-        said = (
-            f"{self.name}: engine {self.engine_state()}, worker {worker}, {len(self.runs())} runs"
-        )
-        return f"{said}, {restarts} restarts" if restarts else said
+        state = self.state()
+        said = f"{self.name}: engine {state.engine}, worker {state.worker}, {state.runs} runs"
+        return f"{said}, {state.restarts} restarts" if state.restarts else said
 
     def take_no_more(self) -> list[psutil.Process]:
         """End the worker but not its runs, which report to the server themselves.
@@ -103,6 +132,14 @@ def _engine_command(gpu: int | None, settings: Settings, at: Path) -> list[str]:
     return command if gpu is None else [*command, "--gpu", str(gpu)]
 
 
+def lives(process: psutil.Process) -> bool:
+    """Say whether a process is still there and at work."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _worker_command(name: str, settings: Settings) -> list[str]:
     where = f"{socket.gethostname()} {name}"
     queues = [part for queue in settings.queues for part in ("--work-queue", queue)]
@@ -110,6 +147,17 @@ def _worker_command(name: str, settings: Settings) -> list[str]:
         *[_program("prefect"), "worker", "start", "--pool", settings.pool, "--type", "process"],
         *["--name", where, "--limit", str(settings.concurrency), *queues],
     ]
+
+
+def _environment(at: Path, settings: Settings) -> dict[str, str]:
+    """Return what runs see: their engine, and the worker that wants to hear what they do."""
+    return {
+        SOCKET: str(at),
+        WORKER_SOCKET: str(settings.socket_folder / DOOR),
+        PARENT: str(os.getpid()),
+        # Prefect's own handler ends a run whose log nobody reads any more: its worker was killed.
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": LINE_HANDLER,
+    }
 
 
 def _program(name: str) -> str:

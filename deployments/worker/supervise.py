@@ -6,9 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
-import psutil
-
-from deployments.worker.pair import Pair
+from deployments.worker.pair import Pair, lives
 
 _BEAT_SECONDS = 1.0
 _ENGINE_SECONDS = 120.0
@@ -49,7 +47,7 @@ class Supervisor:
     def _drain(self) -> None:
         left = [run for pair in self._pairs for run in pair.take_no_more()]
         stopped = False
-        while left := [run for run in left if _lives(run)]:
+        while left := [run for run in left if lives(run)]:
             self._say([f"ending: {len(left)} runs are at work"])
             if self._asked > 1 and not stopped:
                 stopped = True
@@ -64,10 +62,3 @@ class Supervisor:
 
     def _hear(self, number: int, frame: object) -> None:  # noqa: ARG002 - a handler's signature
         self._asked += 1
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False

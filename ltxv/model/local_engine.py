@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from ltxv.engine import (
     SecondPassWork,
 )
 from ltxv.engine_options import EngineOptions
+from ltxv.engine_time import tell_engine_time
 from ltxv.errors import EngineFault, Misconfigured
 from ltxv.media.frames import read_frames
 from ltxv.model import passes
@@ -179,7 +181,11 @@ class LocalEngine:
         with self._lock, torch.inference_mode(), _faults_named(self._device):
             if self._threads is not None:  # each time: it holds for all engines of a process
                 torch.set_num_threads(self._threads)
-            yield
+            began = time.monotonic()
+            try:
+                yield
+            finally:
+                tell_engine_time(time.monotonic() - began)
 
     def _settled(self, on_step: OnStep) -> OnStep:
         """Report a step once the GPU has done it, not once it is queued: cancelling would lag."""

@@ -31,6 +31,7 @@ from ltxv.engine import (
     SecondPassWork,
 )
 from ltxv.engine_options import EngineOptions
+from ltxv.engine_time import engine_time
 from ltxv.errors import Cancelled, EngineFault, Misconfigured, Refused, Transient
 from ltxv.media.compress import compress
 from ltxv.media.compress_work import CompressWork
@@ -157,6 +158,21 @@ def test_every_stage_is_what_it_is_in_this_process(engine: Served, tmp_path: Pat
         steps.append(told)
     assert made[0] == made[1]
     assert steps[0] == steps[1] == [(n, 4) for n in range(1, 5)]
+
+
+def test_the_time_it_works_is_told_and_counted(engine: Served) -> None:
+    """Its caller hears the seconds of each job, and whoever asks it the sum of all."""
+    counted = engine.http.get("/health").json()
+    heard: list[float] = []
+    with engine_time(heard.append):
+        small_pass(engine.client)
+    after = engine.http.get("/health").json()
+    spent = [sum(one["seconds"] for one in health["done"]) for health in (counted, after)]
+    assert len(heard) == 2
+    assert all(seconds > 0 for seconds in heard)
+    assert spent[1] - spent[0] == pytest.approx(sum(heard), abs=0.01)
+    assert after["boot"] == counted["boot"]
+    assert {(one["stage"], one["outcome"]) for one in after["done"]} >= {("first_pass", "done")}
 
 
 def test_a_caller_who_stops_frees_the_engine(engine: Served) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -22,7 +23,9 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.settings import PREFECT_API_URL
 from prefect.types.entrypoint import EntrypointType
 
+from deployments.worker.whereabouts import workers_here
 from flows.generate import generate_video
+from tests.deployments.worker.test_metrics import free_port, samples
 from tests.flows.conftest import House, new_house, small_request
 
 __all__ = ["new_house"]
@@ -39,13 +42,18 @@ class Running:
         with get_client(sync_client=True) as client:
             client.create_work_pool(WorkPoolCreate(name=self.pool, type="process"))
         self.log = folder / "worker.log"
+        self.metrics_port = free_port()
         self.process = subprocess.Popen(
-            [str(LTX), "worker", "--pool", self.pool, "--model", "tiny", "--concurrency", "2"],
+            [
+                *[str(LTX), "worker", "--pool", self.pool, "--model", "tiny"],
+                *["--concurrency", "2", "--metrics-port", str(self.metrics_port)],
+            ],
             stderr=self.log.open("w"),
             env={
                 **os.environ,
                 "PREFECT_API_URL": str(PREFECT_API_URL.value()),
                 "PREFECT_WORKER_QUERY_SECONDS": "1",
+                "LTX_LOG_FORMAT": "json",
                 "OMP_NUM_THREADS": "1",
             },
         )
@@ -124,6 +132,17 @@ def test_a_worker_serves_runs_survives_its_engine_and_ends_cleanly(running: Runn
     assert [state.is_completed() for state in states if state] == [True, True]
     assert len(running.house.outputs) == 2
     assert running.said().count("first_pass done") == 2
+    found = samples(running.metrics_port)
+    assert found["ltx_videos_total"] == 2
+    assert found["ltx_engine_ready gpu=cpu"] == found["ltx_server_up"] == 1
+    assert found["ltx_engine_jobs_total gpu=cpu outcome=done stage=first_pass"] == 2
+    assert found["ltx_gpu_seconds_total gpu=cpu stage=first_pass"] > 0
+    assert found[f"ltx_queue_runs pool={running.pool} queue=default"] == 0
+    (mine,) = workers_here(running.pool)
+    assert (mine.pid, mine.pairs[0].engine) == (running.process.pid, "ready")
+    logged = [json.loads(line) for line in running.said().splitlines()]
+    stages = {line["stage"] for line in logged if line.get("flow_run") == str(runs[0].id)}
+    assert stages >= {"first_pass", "second_pass", "decode"}
 
     steps = {"first_pass_number_of_steps": 20, "number_of_frames": 65}
     hurt = running.ask(seed=3, **steps)
@@ -132,6 +151,7 @@ def test_a_worker_serves_runs_survives_its_engine_and_ends_cleanly(running: Runn
     running.engine().kill()
     running.wait_for("1 restarts")
     state = ended(hurt).state
+    assert samples(running.metrics_port)["ltx_engine_restarts_total gpu=cpu"] == 1
     assert state is not None
     assert state.is_completed(), running.said()
 

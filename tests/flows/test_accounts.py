@@ -1,0 +1,65 @@
+"""What a run used of a GPU: in its result, and at the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prefect import get_client
+from prefect.client.schemas.objects import FlowRun
+
+from blocks.ltx_model import LTXModel
+from flows.accounts import COST, GPU_SECONDS, VIDEOS
+from flows.sweep import sweep_settings
+from tests.flows.conftest import House, small_request
+
+GPU_STAGES = {"encode_prompt", "first_pass", "second_pass", "decode"}
+
+
+def priced(house: House, *, hour: float) -> None:
+    """Give the house's device a price."""
+    model = LTXModel.load(house.model)
+    model.model_copy(update={"gpu_hour_price": hour}).save(house.model, overwrite=True)
+
+
+def last_run() -> FlowRun:
+    """Return the run that was started last, as the server has it."""
+    with get_client(sync_client=True) as client:
+        return max(client.read_flow_runs(), key=lambda run: run.created or 0)  # type: ignore[arg-type, return-value]
+
+
+def test_a_run_says_what_it_used_and_what_that_cost(new_house: Callable[..., House]) -> None:
+    """GPU seconds are those of the engine's stages; a cached run used none and cost nothing."""
+    house = new_house()
+    priced(house, hour=3600)
+    made = house.make()
+    assert made.usage is not None
+    worked = {stage.name: stage.gpu_seconds for stage in made.stages if stage.gpu_seconds}
+    assert set(worked) == GPU_STAGES
+    assert all(stage.gpu_seconds <= stage.seconds + 0.01 for stage in made.stages)
+    assert made.usage.gpu_seconds > 0
+    assert abs(made.usage.gpu_seconds - sum(worked.values())) < 0.01
+    assert made.usage.cost == made.usage.gpu_seconds  # one for a second
+    labels = last_run().labels
+    assert labels[GPU_SECONDS] == made.usage.gpu_seconds
+    assert labels[COST] == made.usage.cost
+    assert labels[VIDEOS] == 1
+    again = house.make()
+    assert again.usage is not None
+    assert (again.usage.gpu_seconds, again.usage.cost) == (0, 0)
+
+
+def test_the_videos_of_one_run_add_up(new_house: Callable[..., House]) -> None:
+    """A sweep's labels count all of its videos, and what each of them used."""
+    house = new_house()
+    result = sweep_settings(
+        small_request(),
+        grid={"seed": [1, 2]},
+        model=house.model,
+        store=house.store,
+        safety=house.safety,
+    )
+    used = [cell.result.usage for cell in result.cells if cell.result is not None]
+    labels = last_run().labels
+    assert labels[VIDEOS] == 2
+    assert abs(float(labels[GPU_SECONDS]) - sum(one.gpu_seconds for one in used if one)) < 0.01
+    assert COST not in labels
