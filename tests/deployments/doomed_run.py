@@ -1,7 +1,9 @@
-"""A process that makes a video and is killed on the way: ``python doomed_run.py SPEC``.
+"""Processes that make a video and are killed on the way: ``python doomed_run.py``.
 
-SPEC is JSON: the fields of the request, the names of the blocks, and the stage and the moment at
-which the process sends itself SIGKILL, which nothing can catch.
+Each line of standard input is a JSON object: the fields of the request, the names of the blocks,
+and the stage and the moment at which the process sends itself SIGKILL, which nothing can catch.
+Libraries are loaded once; each run has a process of its own, forked off. The answers are the run's
+id and, once it is over, the signal that ended it.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ import json
 import os
 import signal
 import sys
+from typing import Any
 
+import ltxv.model.local_engine  # noqa: F401 - loaded once for all
 from deployments.sign_in import sign_in
 from flows.generate import generate_video
 from ltxv.request import parse_request
@@ -25,8 +29,7 @@ class Doom:
         self._at = (stage, moment)
 
     def running(self, flow_run: str) -> None:
-        sys.stdout.write(f"{flow_run}\n")
-        sys.stdout.flush()
+        _answer(flow_run)
         sign_in(flow_run)
 
     def noted(self, line: str) -> None:
@@ -46,7 +49,23 @@ class Doom:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-if __name__ == "__main__":
-    spec = json.loads(sys.argv[1])
+def _answer(line: object) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _run(spec: dict[str, Any]) -> None:
     with watched_by(Doom(*spec["at"])):
         generate_video(parse_request(spec["request"]), **spec["blocks"])
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            try:
+                _run(json.loads(line))
+            finally:
+                os._exit(0)
+        _, status = os.waitpid(child, 0)
+        _answer(os.WTERMSIG(status) if os.WIFSIGNALED(status) else "not killed")

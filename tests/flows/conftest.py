@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,23 +79,28 @@ def small_request(**fields: Any) -> Any:
     return parse_request({**small, **fields})
 
 
+def furnished(
+    root: Path, *, refuse_at: float = 0.99, lease_seconds: int = 10, **limits: Any
+) -> House:
+    """Save a set of blocks around a store in ``root``.
+
+    Tests kill holders of leases, and wait for what they held.
+    """
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    LTXModel(checkpoint="tiny", device="cpu", options=EngineOptions(threads=1)).save(name)
+    MediaStore(
+        root=str(root / name),
+        lease_seconds=lease_seconds,
+        limits=FetchLimits(trusted_hosts=("127.0.0.1", "localhost"), **limits),
+    ).save(name)
+    SafetyChecker(refuse_at=refuse_at).save(name)
+    return House(model=name, store=name, safety=name, root=root / name)
+
+
 @pytest.fixture
 def new_house(prefect_server: None, tmp_path: Path) -> Callable[..., House]:
     """Return a function that saves a set of blocks around a store at ``tmp_path``."""
-
-    def make(*, refuse_at: float = 0.99, **limits: Any) -> House:
-        name = f"test-{uuid.uuid4().hex[:8]}"
-        root = tmp_path / name
-        LTXModel(checkpoint="tiny", device="cpu", options=EngineOptions(threads=1)).save(name)
-        MediaStore(
-            root=str(root),
-            lease_seconds=10,  # tests kill holders, and wait for what they held
-            limits=FetchLimits(trusted_hosts=("127.0.0.1", "localhost"), **limits),
-        ).save(name)
-        SafetyChecker(refuse_at=refuse_at).save(name)
-        return House(model=name, store=name, safety=name, root=root)
-
-    return make
+    return partial(furnished, tmp_path)
 
 
 @pytest.fixture

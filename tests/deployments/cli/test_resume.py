@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,23 @@ from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Crashed
+from pytest_httpserver import HTTPServer
+from typer.testing import CliRunner
 
+from blocks.prompt_expander import PromptExpander
+from deployments.cli.main import app
 from flows.batch import generate_batch
 from flows.generate import generate_video
 from flows.sweep import sweep_settings
 from ltxv.request import parse_request
+from tests.chat_server import says
 from tests.conftest import SAMPLES
 from tests.deployments.cli.conftest import Ltx
 from tests.flows.batches import row, write
-from tests.flows.conftest import House, new_house, small_request
+from tests.flows.conftest import House, furnished, new_house, small_request
+from tests.flows.test_stores import house_around
+from tests.s3_server import S3Server
+from tests.stores import in_bucket
 
 __all__ = ["new_house"]
 
@@ -41,8 +49,12 @@ REQUEST = {
     "second_pass_skip_initial_steps": 2,
     "reverse_video": True,
 }
+SEED = 11
+WRITTEN = "A grey cat looks up from a red cushion while the camera comes closer."
 EARLY = ["screen_prompt", "fetch_media", "compress_media", "encode_prompt"]
 LATE = ["decode", "reverse", "screen_frames", "write_video", "upload"]
+ORDER = [*EARLY[:3], "expand_prompt", "encode_prompt", "first_pass", "second_pass", *LATE]
+"""Every stage, as a run comes to it."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,11 @@ class Killed:
 @pytest.fixture
 def request_fields() -> dict[str, Any]:
     """A request with a photo inside, so that every stage has something to do."""
+    return with_photo()
+
+
+def with_photo() -> dict[str, Any]:
+    """Return the request with a photo inside."""
     from tests.flows.test_generate import data_uri  # noqa: PLC0415 - pytest collects its tests
 
     return {
@@ -65,24 +82,38 @@ def request_fields() -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def kill(new_house: Callable[..., House], request_fields: dict[str, Any]) -> Callable[..., Killed]:
-    """Return a function that runs the request in a process which is killed at a stage."""
+@pytest.fixture(scope="module")
+def executioner(prefect_server: None) -> Iterator[subprocess.Popen[str]]:
+    """A process that starts runs and kills them, ready for one line each."""
+    with subprocess.Popen(
+        [sys.executable, str(DOOMED)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())},
+    ) as process:
+        yield process
 
-    def make(stage: str, moment: str) -> Killed:
-        house = new_house()
-        blocks = {"model": house.model, "store": house.store, "safety": house.safety}
-        spec = {"request": request_fields, "blocks": blocks, "at": [stage, moment]}
-        done = subprocess.run(
-            [sys.executable, str(DOOMED), json.dumps(spec)],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())},
-            timeout=300,
-        )
-        assert done.returncode == -signal.SIGKILL, done.stderr
-        return Killed(run=done.stdout.strip(), house=house, request=request_fields)
+
+@pytest.fixture
+def kill(executioner: subprocess.Popen[str]) -> Callable[..., Killed]:
+    """Return a function that runs a request in a process which is killed at a stage."""
+
+    def make(stage: str, moment: str, *, house: House, request: dict[str, Any]) -> Killed:
+        blocks = {
+            "model": house.model,
+            "store": house.store,
+            "safety": house.safety,
+            "expander": house.expander,
+        }
+        spec = {"request": request, "blocks": blocks, "at": [stage, moment]}
+        assert executioner.stdin
+        assert executioner.stdout
+        executioner.stdin.write(f"{json.dumps(spec)}\n")
+        executioner.stdin.flush()
+        run, ended = executioner.stdout.readline(), executioner.stdout.readline()
+        assert ended.strip() == str(int(signal.SIGKILL)), (run, ended)
+        return Killed(run=run.strip(), house=house, request=request)
 
     return make
 
@@ -92,39 +123,54 @@ def latents(house: House) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in (house.root / "latents").rglob("*.s*")}
 
 
-def resumed_like_undisturbed(killed: Killed, ltx: Ltx, undisturbed: House) -> dict[str, str]:
-    """Resume a run, compare it with one that nothing happened to; return its stages' states."""
-    done = ltx("resume", killed.run, server=True)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
+@pytest.fixture(scope="module")
+def undisturbed(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What both passes make of the request, written out and with the seed, if nothing happens."""
+    house = furnished(tmp_path_factory.mktemp("undisturbed"))
     generate_video(
-        parse_request({**killed.request, "seed": result["seed"]}),
-        model=undisturbed.model,
-        store=undisturbed.store,
-        safety=undisturbed.safety,
+        parse_request({**with_photo(), "prompt": WRITTEN, "seed": SEED}),
+        model=house.model,
+        store=house.store,
+        safety=house.safety,
     )
-    made = latents(killed.house)
-    assert len(made) == 2
-    assert made == latents(undisturbed)
+    return latents(house)
+
+
+def is_whole(run: str) -> None:
+    """Check that the server calls a run finished and none of its tasks running."""
     with get_client(sync_client=True) as client:
-        run = client.read_flow_run(killed.run)  # type: ignore[arg-type]
+        found = client.read_flow_run(run)  # type: ignore[arg-type]
         tasks = client.read_task_runs(
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[found.id]))
         )
-    assert run.state is not None
-    assert run.state.is_completed()
+    assert found.state is not None
+    assert found.state.is_completed()
     assert not [task.name for task in tasks if task.state and task.state.is_running()]
-    return {stage["name"]: stage["state"] for stage in result["stages"]}
 
 
 def test_a_killed_pass_begins_anew_and_nothing_else_does(
-    kill: Callable[..., Killed], new_house: Callable[..., House], ltx: Ltx
+    kill: Callable[..., Killed],
+    new_house: Callable[..., House],
+    ltx: Ltx,
+    request_fields: dict[str, Any],
 ) -> None:
-    """After SIGKILL in the second pass, the run ends under its id with the undisturbed pixels."""
-    killed = kill("second_pass", "step")
-    listed = [json.loads(line) for line in ltx("resume", server=True).stdout.splitlines()]
+    """After SIGKILL in the second pass, the run ends under its id with the undisturbed pixels.
+
+    Its seed is one that was drawn.
+    """
+    house = new_house(lease_seconds=2)
+    killed = kill("second_pass", "step", house=house, request=request_fields)
+    listed = [json.loads(line) for line in CliRunner().invoke(app, "resume").stdout.splitlines()]
     assert killed.run in [line["run"] for line in listed]
-    states = resumed_like_undisturbed(killed, ltx, new_house())
+    done = ltx("resume", killed.run, server=True)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    other = new_house()
+    other.make(**request_fields, seed=result["seed"])
+    assert len(latents(killed.house)) == 2
+    assert latents(killed.house) == latents(other)
+    is_whole(killed.run)
+    states = {stage["name"]: stage["state"] for stage in result["stages"]}
     assert {stage for stage, state in states.items() if state == "cached"} == {
         *EARLY,
         "first_pass",
@@ -134,30 +180,68 @@ def test_a_killed_pass_begins_anew_and_nothing_else_does(
     assert "it is finished" in again.stderr
 
 
+PLACES = [
+    *[(stage, "start") for stage in ["screen_prompt", "fetch_media", "compress_media"]],
+    *[(stage, "start") for stage in ["expand_prompt", "encode_prompt"]],
+    *[(stage, "step") for stage in ["first_pass", "second_pass", "decode"]],
+    ("second_pass", "end"),
+    *[(stage, "start") for stage in ["reverse", "screen_frames", "write_video", "upload"]],
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("stage", "moment"),
-    [
-        *[(stage, "start") for stage in ["compress_media", "encode_prompt", *LATE[2:]]],
-        *[(stage, "step") for stage in ["first_pass", "decode"]],
-        ("second_pass", "end"),
-    ],
-)
-def test_a_run_that_is_killed_anywhere_can_be_resumed(
+@pytest.mark.parametrize("place", PLACES, ids=" ".join)
+def test_a_run_that_is_killed_in_any_stage_can_be_resumed(
     kill: Callable[..., Killed],
     new_house: Callable[..., House],
-    ltx: Ltx,
-    stage: str,
-    moment: str,
+    undisturbed: dict[str, bytes],
+    httpserver: HTTPServer,
+    place: tuple[str, str],
 ) -> None:
-    """Wherever SIGKILL comes, the latents are those of an undisturbed run."""
-    states = resumed_like_undisturbed(kill(stage, moment), ltx, new_house())
-    order = list(states)
-    before = order[: order.index(stage) + (moment == "end")]
-    lost_with_its_frames = LATE if stage in LATE[:4] else []
-    for name in before:
-        if name not in lost_with_its_frames:
-            assert states[name] in {"cached", "skipped"}, name
+    """Wherever SIGKILL comes, what was finished is used and the latents are the undisturbed."""
+    says(httpserver, WRITTEN)
+    house = new_house(lease_seconds=2)
+    expander = PromptExpander(backend="endpoint", base_url=httpserver.url_for("/v1"), model="llm")
+    expander.save(house.store)
+    stage, moment = place
+    killed = kill(
+        stage,
+        moment,
+        house=replace(house, expander=house.store),
+        request={**with_photo(), "expand_prompt": True, "seed": SEED},
+    )
+    states = resumed(killed.run)
+    assert latents(house) == undisturbed
+    assert set(states) == {name for name, _ in PLACES} == set(ORDER)
+    finished = set(ORDER[: ORDER.index(stage) + (moment == "end")])
+    if stage in LATE[:4]:
+        finished -= set(LATE)  # frames are never kept
+    if ORDER.index(stage) <= ORDER.index("expand_prompt"):
+        finished -= {"screen_prompt"}  # it runs once more, on what is written out
+    assert {states[name] for name in finished} <= {"cached", "skipped"}
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_resumed_from_a_bucket(
+    kill: Callable[..., Killed], undisturbed: dict[str, bytes], s3_server: S3Server
+) -> None:
+    """With all stages in a bucket the run goes on as from a folder, to the same latents."""
+    kept = in_bucket(s3_server, lease_seconds=2)
+    house = house_around(kept.store)
+    request = {**with_photo(), "prompt": WRITTEN, "seed": SEED}
+    states = resumed(kill("second_pass", "step", house=house, request=request).run)
+    keys = [key for key in kept.keys() if key.startswith("latents/")]  # noqa: SIM118 - no dict
+    made = {key.rpartition("/")[2]: kept.read(key) for key in keys}
+    assert made == undisturbed
+    assert {stage for stage, state in states.items() if state == "cached"} == {*EARLY, "first_pass"}
+
+
+def resumed(run: str) -> dict[str, str]:
+    """Go on with a run; return what its stages did."""
+    done = CliRunner().invoke(app, ["resume", run])
+    assert done.exit_code == 0, done.stderr
+    is_whole(run)
+    return {stage["name"]: stage["state"] for stage in json.loads(done.stdout)["stages"]}
 
 
 def test_sweeps_and_batches_of_this_machine_are_gone_on_with(
