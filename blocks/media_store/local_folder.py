@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mimetypes
 import os
 import shutil
@@ -34,10 +35,16 @@ class LocalFolder:
         path = self.path(key)
         with disk_faults(self._root):
             if not path.is_file():
+                self._check_root()
                 return None
             about = path.stat()
         content_type = mimetypes.guess_type(path.name)[0] or ""
         return Found(about.st_size, content_type, about.st_mtime, _stamp(about))
+
+    def _check_root(self) -> None:
+        """Tell a store that has become something else from one that has not the file."""
+        if self._root.exists() and not self._root.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self._root))
 
     def read(self, key: str) -> bytes:
         """Return the bytes of a small file; ``FileNotFoundError`` if there is none."""
