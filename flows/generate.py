@@ -7,6 +7,7 @@ from prefect import flow
 
 from blocks.saved import DEFAULT
 from flows.equipment import equipment
+from flows.failure_note import failure_noted
 from flows.make import make_video
 from flows.plain_errors import log_errors_plainly
 from flows.seed import seed_of_this_run
@@ -62,4 +63,5 @@ def generate_video(  # noqa: PLR0917 - the fields of the run form
     )
     if refresh:
         use = use.anew()
-    return make_video(request, seed=seed_of_this_run(), use=use, quality=quality)
+    with failure_noted(use.store):
+        return make_video(request, seed=seed_of_this_run(), use=use, quality=quality)

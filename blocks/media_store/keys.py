@@ -27,7 +27,9 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\?\ud800-\udfff]")
 _FOLDER = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)*")
 _SUFFIX = re.compile(r"(\.[a-z0-9]+)*")
 _CONTENT = re.compile(r"([a-z0-9_/-]+)/([0-9a-f]{2})/\2[0-9a-f]{62}(\.[a-z0-9]+)*")
-_NOTE = re.compile(rf"{NOTES}/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})\.json")
+_NOTE = re.compile(
+    rf"{NOTES}/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})(?:\.failure)?\.json"
+)
 
 
 def content_key(folder: str, sha256: str, suffix: str) -> str:
@@ -55,6 +57,11 @@ def is_content(key: str) -> bool:
 def note_name(run: str) -> str:
     """Return the name of a run's note among the notes."""
     return f"{run}.json"
+
+
+def failure_name(run: str) -> str:
+    """Return the name of the note of why a run made nothing."""
+    return f"{run}.failure.json"
 
 
 def noted_in(key: str) -> str | None:

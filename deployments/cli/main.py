@@ -14,6 +14,7 @@ from deployments.cli.deploy import deploy
 from deployments.cli.doctor import doctor
 from deployments.cli.draft import draft
 from deployments.cli.engine import engine
+from deployments.cli.gateway import gateway
 from deployments.cli.generate import generate
 from deployments.cli.inspect_clip import inspect_clip
 from deployments.cli.keys import keys
@@ -51,6 +52,7 @@ app.command()(demo)
 app.command()(doctor)
 app.command()(engine)
 app.add_typer(keys, name="keys")
+app.command()(gateway)
 app.command()(upkeep)
 app.command()(usage)
 app.command()(worker)

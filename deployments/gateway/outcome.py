@@ -1,0 +1,58 @@
+"""What a request came to: its result, or why there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anyio import to_thread
+from starlette.requests import Request
+
+from blocks.media_store import MediaStore
+from blocks.run_notes import noted_failure, noted_run
+from deployments.gateway.failures import TIMEOUT_TYPE, Failure
+from deployments.gateway.runs import TIMED_OUT, Run
+
+_SAID_FIRST = "Flow run encountered an exception: "
+_REFUSED = "Refused: "
+
+
+async def result_of(run: Run, request: Request) -> dict[str, Any]:
+    """Return what a request that is over made.
+
+    Args:
+        run: The request.
+        request: The caller's.
+
+    Raises:
+        Failure: There is no result; with the reason.
+    """
+    store: MediaStore = request.app.state.house.store
+    if not run.succeeded:
+        raise await failure_of(run, store)
+    note = await to_thread.run_sync(noted_run, str(run.id), store)
+    if note is None:
+        raise Failure.of_type(
+            "internal_error", "the result is no longer in the store, or not in the gateway's"
+        )
+    return note.result.model_dump(mode="json")
+
+
+async def failure_of(run: Run, store: MediaStore) -> Failure:
+    """Return why a request that is over has no result."""
+    if run.state == TIMED_OUT:
+        headers = {TIMEOUT_TYPE: "user"}
+        said = "Request timed out: no worker began it within the time given"
+        return Failure(504, said, error_type="startup_timeout", headers=headers)
+    if run.state == "Cancelled":
+        return Failure.of_type("client_cancelled", "Request cancelled by the client.")
+    if run.state == "Crashed":
+        return Failure.of_type("runner_disconnected", "the worker's process vanished")
+    details = await to_thread.run_sync(noted_failure, str(run.id), store)
+    if details:
+        return Failure.of_details(details)
+    said = (run.message or "").removeprefix(_SAID_FIRST)
+    if said.startswith(_REFUSED):
+        return Failure.of_request((), said.removeprefix(_REFUSED), type="value_error")
+    return Failure.of_request(
+        (), "the run failed; the operator finds the reason in its log", type="internal_server_error"
+    )

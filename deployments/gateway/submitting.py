@@ -1,0 +1,69 @@
+"""From a caller's body to a flow run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prefect.client.schemas.objects import FlowRun
+from starlette.requests import Request
+
+from deployments.gateway.access.caller import Caller
+from deployments.gateway.board import Board
+from deployments.gateway.connections import connection_of
+from deployments.gateway.endpoint_ids import Endpoint
+from deployments.gateway.failures import Failure
+from deployments.gateway.headers import MATTER, idempotency_key, notes_of, priority_of, start_by
+from deployments.gateway.house import House
+from deployments.gateway.intake import body_of, video_request
+from deployments.gateway.once import Create, Once, fingerprint
+from deployments.gateway.runs import Order, Run, create
+
+
+async def submitted(request: Request, endpoint: Endpoint, asks: Caller) -> Run:
+    """Check what a caller asks for and have Prefect make it.
+
+    Args:
+        request: The caller's.
+        endpoint: Where it was sent.
+        asks: Who sent it.
+
+    Raises:
+        Failure: A header or the body is not what the endpoint takes.
+        Refused: The request is not acceptable.
+        Denied: The caller's key allows no more for now.
+    """
+    house: House = request.app.state.house
+    board: Board = request.app.state.board
+    body = await body_of(request)
+    order = Order(
+        endpoint=endpoint,
+        owner=asks.key_id,
+        priority=priority_of(request.headers),
+        start_by=start_by(request.headers),
+        notes=notes_of(request.headers),
+        request=await video_request(body, store=house.store),
+    )
+
+    async def make(key: str, labels: Mapping[str, str]) -> FlowRun:
+        async with house.allowance.admitted(asks):
+            return await create(order, request.app.state.prefect, key=key, labels=labels)
+
+    run = Run.seen(await _once(request, body, asks, make))
+    if run is None:
+        raise Failure.of_type("internal_error", "Prefect gave back a run that is not this one")
+    board.begin(run)
+    request.app.state.deadlines.watch(run)
+    return run
+
+
+async def _once(request: Request, body: bytes, asks: Caller, make: Create) -> FlowRun:
+    """Return the run of a request, the same if it is sent again."""
+    once: Once = request.app.state.once
+    matter = [f"{name}={request.headers.get(name, '')}" for name in MATTER]
+    print_ = fingerprint(asks.key_id, request.url.path, request.url.query, *matter, body)
+    key = idempotency_key(request.headers)
+    if key is not None:
+        return await once.run_with_key(
+            fingerprint(asks.key_id, request.url.path, key), print_, make
+        )
+    return await once.run(print_, connection_of(request), make)

@@ -1,0 +1,62 @@
+"""One call of fal-client: ``python call.py JSON``.
+
+It is led to a gateway by its environment, or where JSON has ``gateway``, by the client's constants.
+
+Prints one line of JSON: what the client gave back, or the error as a program sees it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import fal_client
+import fal_client.client
+
+ID = "fal-ai/ltx-video-13b-distilled/multiconditioning"
+
+
+def main() -> None:
+    """Make the call."""
+    asked = json.loads(sys.argv[1])
+    if "gateway" in asked:
+        fal_client.client.RUN_URL_FORMAT = f"{asked['gateway']}/run/"
+        fal_client.client.QUEUE_URL_FORMAT = f"{asked['gateway']}/queue/"
+        fal_client.client.REST_URL = f"{asked['gateway']}/rest"
+        fal_client.client.CDN_URL = f"{asked['gateway']}/media"
+    updates: list[dict[str, Any]] = []
+
+    def on_update(update: fal_client.Status) -> None:
+        logs = [log["message"] for log in getattr(update, "logs", None) or []]
+        updates.append({"status": type(update).__name__, "logs": logs})
+
+    def submit() -> str:
+        return fal_client.submit(ID, asked["input"], **asked.get("options", {})).request_id
+
+    calls = {
+        "subscribe": lambda: fal_client.subscribe(
+            ID, asked["input"], with_logs=True, on_queue_update=on_update
+        ),
+        "run": lambda: fal_client.run(ID, asked["input"]),
+        "submit": submit,
+        "status": lambda: type(fal_client.status(ID, asked["id"], with_logs=True)).__name__,
+        "result": lambda: fal_client.result(ID, asked["id"]),
+        "cancel": lambda: fal_client.cancel(ID, asked["id"]),
+    }
+    try:
+        told = {"value": calls[asked["call"]](), "updates": updates}
+    except fal_client.FalClientHTTPError as error:
+        told = {
+            "error": {
+                "message": error.message,
+                "status": error.status_code,
+                "type": error.error_type,
+            },
+            "updates": updates,
+        }
+    print(json.dumps(told))  # noqa: T201 - its output
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The real clients against the protocol: nobody works at the pool, states are set by hand."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
+
+import pytest
+from prefect.states import Failed
+
+from blocks.run_notes import note_failure
+from ltxv.errors import Refused
+from tests.deployments.gateway.conftest import Gateway, turn
+from tests.deployments.gateway.real_clients import Client, javascript, python
+from tests.deployments.gateway.test_once import runs_with
+from tests.deployments.gateway.test_queue import VIDEO, complete
+
+CLIENTS = pytest.mark.parametrize("client", [javascript, python])
+pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def dropping(url: str, *, times: int) -> Iterator[str]:
+    """Give the address of a TCP proxy that ends its first connections before it answers."""
+    at = urlsplit(url)
+    left = [times]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def relay(line: socket.socket) -> None:
+            drops, left[0] = left[0] > 0, left[0] - 1
+            with line, socket.create_connection((str(at.hostname), at.port or 80)) as far:
+                threading.Thread(target=pump, args=(line, far), daemon=True).start()
+                if drops:
+                    far.recv(65536)
+                else:
+                    pump(far, line)
+                for end in (line, far):  # or the thread that reads it would hold it open
+                    with suppress(OSError):
+                        end.shutdown(socket.SHUT_RDWR)
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    line, _ = listener.accept()
+                    threading.Thread(target=relay, args=(line,), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def pump(source: socket.socket, target: socket.socket) -> None:
+    """Send on what comes, until either side ends."""
+    with suppress(OSError):
+        while content := source.recv(65536):
+            target.sendall(content)
+
+
+@CLIENTS
+def test_submit_status_result_and_cancel(gateway: Gateway, client: Client) -> None:
+    """Each call of the queue does what its program expects."""
+    asked = {"prompt": f"a cat {uuid.uuid4()}"}
+    told = client(gateway.url, "submit", input=asked)["value"]
+    id_ = told["request_id"] if isinstance(told, dict) else told
+    queued = client(gateway.url, "status", id=id_)
+    assert "value" in queued, queued
+    queued = queued["value"]
+    assert queued == "Queued" or queued["status"] == "IN_QUEUE"
+    complete(gateway, id_)
+    made = client(gateway.url, "result", id=id_)["value"]
+    if client is javascript:
+        assert made["requestId"] == id_
+        made = made["data"]
+    assert made["video"]["url"] == VIDEO.video.url
+    other = gateway.submit()["request_id"]
+    assert "error" not in client(gateway.url, "cancel", id=other)
+    late = client(gateway.url, "cancel", id=other)
+    assert late["error"]["status"] == 400
+
+
+@CLIENTS
+def test_errors_are_told_with_their_reason(gateway: Gateway, client: Client) -> None:
+    """A mistake in the request and a refusal by policy reach the program with field and words."""
+    wrong = client(gateway.url, "subscribe", input={"prompt": "a", "resolution": "4k"})["error"]
+    assert wrong["status"] == 422
+    id_ = gateway.submit()["request_id"]
+    unsafe = Refused.because(("prompt",), "it is unsafe", type="content_policy_violation")
+    note_failure(id_, unsafe, gateway.store)
+    turn(id_, Failed())
+    refused = client(gateway.url, "result", id=id_)["error"]
+    assert refused["status"] == 422
+    if client is javascript:
+        assert wrong["name"] == "ValidationError"
+        assert "resolution" in wrong["message"]
+        assert refused["message"] == "prompt: it is unsafe"
+        assert refused["requestId"] == id_
+    else:
+        assert "resolution" in str(wrong["message"])
+        assert "content_policy_violation" in str(refused["message"])
+
+
+@CLIENTS
+def test_a_dropped_submit_is_one_video(gateway: Gateway, client: Client) -> None:
+    """The client sends again by itself, three times; there is one run, whose id it has."""
+    asked = {"prompt": f"dropped {uuid.uuid4()}"}
+    with dropping(gateway.url, times=3) as proxy:
+        told = client(proxy, "submit", input=asked)["value"]
+    assert told["request_id"] if isinstance(told, dict) else told
+    assert runs_with(asked) == 1
