@@ -8,9 +8,10 @@ INSTALLED := $(VENV)/.installed
 BESIDE := --numprocesses 2 --dist loadfile
 # The hosted endpoint's JavaScript client, against the gateway.
 CLIENTS := tests/clients
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help install demo test test-slow lint bench bench-gpu bench-media clean
+.PHONY: help install browser demo test test-slow pictures lint bench bench-gpu bench-media clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,14 +32,24 @@ $(CLIENTS)/node_modules: $(CLIENTS)/package-lock.json
 	cd $(CLIENTS) && npm ci --no-audit --no-fund
 	@touch $@
 
+browser:  ## Install a Chromium, with which the slow tests look at pages, if there is none
+	@for name in chromium chromium-browser google-chrome; do \
+		command -v $$name >/dev/null && exit 0; \
+	done; \
+	{ $(AS_ROOT) apt-get -qq update && $(AS_ROOT) apt-get -qq install --yes chromium; } >/dev/null || \
+	{ echo "There is no Chromium and apt-get cannot install one: put it on the PATH as chromium"; exit 1; }
+
 demo: install  ## Make a video from sample media; its address is in the last line
 	@$(BIN)/ltx demo
 
 test: install  ## Run the tests, but for the slow ones
 	$(BIN)/pytest $(BESIDE)
 
-test-slow: install $(CLIENTS)/node_modules  ## Run the slow tests; needs Node.js with npm
+test-slow: install browser $(CLIENTS)/node_modules  ## Run the slow tests; needs Node.js with npm
 	$(BIN)/pytest $(BESIDE) -m slow
+
+pictures: install browser  ## Make the pictures of the docs anew that show pages
+	LTX_PICTURES=docs $(BIN)/pytest -m slow tests/deployments/ui
 
 lint: install  ## ruff, strict types, import contract
 	$(BIN)/ruff check .

@@ -70,7 +70,7 @@ def generate_batch(  # noqa: PLR0917 - the fields of the run form
         concurrency: How many rows run at a time.
         max_rows: A manifest with more is refused.
         max_gpu_seconds: A batch that is estimated to cost more, in seconds of an H200, is refused.
-        model: Name of the saved LTX Model block that runs.
+        model: Name of the saved LTX Model block that runs, or of a checkpoint such as tiny.
         store: Name of the saved LTX Media Store block that keeps everything.
         safety: Name of the saved LTX Safety Checker block that judges prompts and frames.
         quality: How much detail the mp4s' encoder keeps; low, medium, high or maximum.

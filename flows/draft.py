@@ -57,7 +57,7 @@ def draft_videos(  # noqa: PLR0917 - the fields of the run form
     Args:
         request: What to generate; its seed is the first draft's, and the next ones count on.
         drafts: How many drafts are made.
-        model: Name of the saved LTX Model block that runs.
+        model: Name of the saved LTX Model block that runs, or of a checkpoint such as tiny.
         store: Name of the saved LTX Media Store block that keeps everything.
         safety: Name of the saved LTX Safety Checker block that judges prompt and frames.
         quality: How much detail the refined mp4s keep; low, medium, high or maximum.

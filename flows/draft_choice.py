@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any, Literal
 
 from prefect.flow_runs import suspend_flow_run
@@ -10,6 +11,7 @@ from prefect.input import RunInput
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment
 from pydantic import Field, create_model
+from pydantic.fields import FieldInfo
 
 from ltxv.errors import Misconfigured, Refused
 from ltxv.request import VideoRequest, parse_request
@@ -20,11 +22,14 @@ class DraftChoice(RunInput):
 
     drafts: list[int] = Field(min_length=1, description="Numbers of the drafts to refine.")
     second_pass_number_of_steps: int = Field(
-        default=8, description="Inference steps of the second pass."
+        default=8,
+        title="Second pass: steps",
+        description="The second pass adds detail at twice the draft's width and height.",
     )
     second_pass_skip_initial_steps: int = Field(
         default=5,
-        description="Steps left out at the start of the second pass; fewer change the draft more.",
+        title="Second pass: initial steps left out",
+        description="The fewer are left out, the more it changes the draft.",
     )
 
     def applied_to(self, request: VideoRequest) -> VideoRequest:
@@ -74,12 +79,20 @@ def ask_which(numbers: Sequence[int], request: VideoRequest) -> DraftChoice:
 
 def _form(numbers: Sequence[int], request: VideoRequest, said: str) -> type[DraftChoice]:
     """Return the choice with the numbers there are, which the server holds answers to."""
-    fields = DraftChoice.model_fields
     one: Any = Literal[tuple(numbers)]
-    chosen: Any = (list[one], fields["drafts"])
-    narrowed = create_model("DraftChoice", __base__=DraftChoice, drafts=chosen)
-    return narrowed.with_initial_data(
-        description=said,
-        second_pass_number_of_steps=request.second_pass_number_of_steps,
-        second_pass_skip_initial_steps=request.second_pass_skip_initial_steps,
-    )
+    # Of a single number pydantic makes no choice, and the UI would show no drop-down.
+    among = {"items": {"type": "integer", "enum": list(numbers)}, "uniqueItems": True}
+    settings = ("second_pass_number_of_steps", "second_pass_skip_initial_steps")
+    fields: dict[str, Any] = {
+        "drafts": (list[one], _changed("drafts", json_schema_extra=among)),
+        **{name: (int, _changed(name, default=getattr(request, name))) for name in settings},
+    }
+    return create_model("DraftChoice", __base__=DraftChoice, **fields).with_initial_data(said)
+
+
+def _changed(name: str, **changes: Any) -> FieldInfo:
+    """Return what is known of a field, with changes."""
+    info = copy(DraftChoice.model_fields[name])
+    for what, value in changes.items():
+        setattr(info, what, value)
+    return info

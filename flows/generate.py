@@ -39,7 +39,7 @@ def generate_video(  # noqa: PLR0917 - the fields of the run form
 
     Args:
         request: What to generate.
-        model: Name of the saved LTX Model block that runs.
+        model: Name of the saved LTX Model block that runs, or of a checkpoint such as tiny.
         store: Name of the saved LTX Media Store block that keeps everything.
         safety: Name of the saved LTX Safety Checker block that judges prompt and frames.
         quality: How much detail the mp4's encoder keeps; low, medium, high or maximum.

@@ -14,7 +14,7 @@ from ltxv.plain_text import markdown
 from ltxv.plan import Plan
 from ltxv.refs import Ref
 from ltxv.request import MAX_PROMPT
-from ltxv.result import VideoResult
+from ltxv.result import File, VideoResult
 from tasks.progress import UNREACHABLE
 
 _DESCRIPTION_LENGTH = 500
@@ -38,7 +38,9 @@ def report(result: VideoResult, plan: Plan, *, sheet: Ref, store: MediaStore) ->
             key="contact-sheet",
             description=markdown(plan.prompt, most=_DESCRIPTION_LENGTH),
         )
-        create_markdown_artifact(_page(result, plan), key="video", description="Result and plan")
+        create_markdown_artifact(
+            _page(result, plan), key="video", description="The clip, its stages and its plan"
+        )
     except (LTXError, *UNREACHABLE) as error:
         get_run_logger().warning("the run has no full report: %s", error)
 
@@ -51,7 +53,7 @@ def _page(result: VideoResult, plan: Plan) -> str:
     )
     size = f"{plan.width}x{plan.height}, {plan.frames} frames, {plan.frame_rate} fps"
     return f"""\
-# [{video.file_name}]({video.url})
+{_heading(video)}
 
 {size}, {video.file_size / 1e6:.1f} MB, seed {result.seed}
 
@@ -76,3 +78,14 @@ def _used(result: VideoResult) -> str:
         return ""
     cost = "" if result.usage.cost is None else f", which cost {result.usage.cost:.4f}"
     return f"The GPU worked for {result.usage.gpu_seconds:.1f} s{cost}."
+
+
+def _heading(video: File) -> str:
+    """Return the clip's name, and how to open it; browsers follow no link from a page to a file."""
+    if not video.url.startswith("file:"):
+        return f"# [{video.file_name}]({video.url})"
+    return f"""\
+# {video.file_name}
+
+`{video.url}`: paste this where that folder is; a `public_base_url` of the store's block makes it
+a link."""

@@ -51,7 +51,7 @@ def sweep_settings(  # noqa: PLR0917 - the fields of the run form
         grid: Values by field, such as {"seed": [1, 2], "constant_rate_factor": [20, 35]}; fields
             of items are dotted, as in loras.0.scale. At most 100 combinations.
         dry_run: Say how many stages would run and what they cost, and stop there.
-        model: Name of the saved LTX Model block that runs.
+        model: Name of the saved LTX Model block that runs, or of a checkpoint such as tiny.
         store: Name of the saved LTX Media Store block that keeps everything.
         safety: Name of the saved LTX Safety Checker block that judges prompt and frames.
         quality: How much detail the mp4s keep; low, medium, high or maximum.

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from ltxv.geometry import TEMPORAL
-from ltxv.schema import EndpointObject
+from ltxv.schema import EndpointObject, choices
 
 
 def _multiple_of_8(value: int) -> int:
@@ -28,7 +28,7 @@ StartFrame = Annotated[
         ge=0,
         le=1440,
         title="Start frame",
-        description="Frame of the clip, from 0, at which this item acts. A multiple of 8.",
+        description="Frame of the video, from 0, at which this one acts. A multiple of 8.",
         json_schema_extra={"multipleOf": TEMPORAL},
     ),
     AfterValidator(_multiple_of_8),
@@ -38,7 +38,7 @@ Strength = Annotated[
     Field(
         ge=0,
         le=1,
-        description="How closely the clip keeps to this item: 1 keeps it, 0 ignores it. From "
+        description="How closely the video keeps to this one: 1 keeps it, 0 ignores it. From "
         "about 0.6 upwards nothing of it is denoised, so use 1 or less than that.",
     ),
 ]
@@ -71,18 +71,30 @@ class VideoConditioning(EndpointObject):
     start_frame_num: StartFrame = 0
     strength: Strength = 1.0
     limit_num_frames: bool = Field(
-        default=False, description="Whether to use only the first `max_num_frames` frames."
+        default=False,
+        title="Cut it",
+        description="Whether only the first frames are used, as many as the next field says.",
     )
     max_num_frames: int = Field(
-        default=1441, ge=1, le=1441, description="Frames used when `limit_num_frames` is on."
+        default=1441,
+        ge=1,
+        le=1441,
+        title="Frames that are left",
+        description="How many frames are used of a clip that is cut.",
     )
     resample_fps: bool = Field(
-        default=False, description="Whether to bring the clip to `target_fps` frames a second."
+        default=False,
+        title="Change its frame rate",
+        description="Whether the clip is brought to the frame rate that the next field says.",
     )
     target_fps: int = Field(
-        default=24, ge=1, le=60, description="Frame rate when `resample_fps` is on."
+        default=24,
+        ge=1,
+        le=60,
+        title="Its new frame rate",
+        description="Frames a second of a clip whose frame rate is changed.",
     )
-    reverse_video: bool = Field(default=False, description="Whether to play the clip backwards.")
+    reverse_video: bool = Field(default=False, description="Whether the clip plays backwards.")
 
 
 class LoRAWeight(EndpointObject):
@@ -94,6 +106,8 @@ class LoRAWeight(EndpointObject):
         "`owner/name`.",
     )
     weight_name: str | None = Field(
-        default=None, description="File name, if `path` is a repository with several."
+        default=None,
+        description="File name, if the path is a repository with several.",
+        json_schema_extra=choices("A name", "Left out"),
     )
     scale: float = Field(default=1.0, ge=0, le=4, description="Multiplier of the LoRA's weights.")

@@ -18,7 +18,7 @@ from ltxv.conditioning_items import ImageConditioning, LoRAWeight, VideoConditio
 from ltxv.errors import Loc, Refused
 from ltxv.geometry import TEMPORAL
 from ltxv.plain_text import one_line
-from ltxv.schema import EndpointObject, refusal, violation
+from ltxv.schema import EndpointObject, choices, refusal, violation
 
 NEGATIVE_PROMPT = "worst quality, inconsistent motion, blurry, jittery, distorted"
 MAX_SEED = 2**53 - 1
@@ -86,79 +86,120 @@ class VideoRequest(EndpointObject):
     }
 
     prompt: Annotated[Text, AfterValidator(_not_blank)] = Field(
-        min_length=1, max_length=MAX_PROMPT, description="Text prompt to guide generation."
+        min_length=1, max_length=MAX_PROMPT, description="What the video shows, and how it moves."
+    )
+    expand_prompt: bool = Field(
+        default=False,
+        description="Whether a language model writes a short prompt out, where the operator set "
+        "one up.",
+    )
+    images: tuple[ImageConditioning, ...] = Field(
+        default=(),
+        max_length=MAX_ITEMS,
+        description="Pictures that the video shows, at a frame each.",
+    )
+    videos: tuple[VideoConditioning, ...] = Field(
+        default=(),
+        max_length=MAX_ITEMS,
+        description="Clips that the video contains, continues or leads to.",
+    )
+    constant_rate_factor: int = Field(
+        default=35,
+        ge=0,
+        le=51,
+        title="Constant rate factor of images and videos",
+        description="They are compressed as the model's training data were: more gives more "
+        "motion, 0 leaves them as they are.",
+    )
+    resolution: Resolution = Field(
+        default="720p", description="Size of the video: 1280x720 or 854x480 at 16:9."
+    )
+    aspect_ratio: AspectRatio = Field(
+        default="auto",
+        description="Shape of the video; auto is the first image's or clip's, or else 16:9.",
+    )
+    number_of_frames: int = Field(
+        default=121,
+        ge=9,
+        le=257,
+        title="Number of frames",
+        description="Length of the video; 121 frames at 30 a second are four seconds.",
+    )
+    frame_rate: int = Field(
+        default=30,
+        ge=1,
+        le=60,
+        description="Frames a second of the video. The model sees it: it changes the motion.",
+    )
+    reverse_video: bool = Field(
+        default=False, description="Whether the finished video plays backwards."
+    )
+    seed: int | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_SEED,
+        description="The same request with the same seed makes the same video.",
+        json_schema_extra=choices("A number", "Drawn for each run"),
+    )
+    first_pass_number_of_steps: int = Field(
+        default=8,
+        ge=2,
+        le=20,
+        title="First pass: steps",
+        description="The first pass decides, at a lower resolution, what moves and how.",
+    )
+    first_pass_skip_final_steps: int = Field(
+        default=1,
+        ge=0,
+        le=19,
+        title="First pass: final steps left out",
+        description="It settles the large changes and leaves details to the second pass. Less "
+        "than its number of steps.",
+    )
+    second_pass_number_of_steps: int = Field(
+        default=8,
+        ge=2,
+        le=20,
+        title="Second pass: steps",
+        description="The second pass adds detail at twice the first one's width and height.",
+    )
+    second_pass_skip_initial_steps: int = Field(
+        default=5,
+        ge=1,
+        le=19,
+        title="Second pass: initial steps left out",
+        description="The more are left out, the closer it keeps to the first pass. Less than its "
+        "number of steps.",
+    )
+    loras: tuple[LoRAWeight, ...] = Field(
+        default=(),
+        max_length=MAX_ITEMS,
+        title="LoRAs",
+        description="Weights that teach the model more.",
+    )
+    tone_map_compression_ratio: float = Field(
+        default=0.0, ge=0, le=1, description="How far bright latents are compressed before decode."
     )
     negative_prompt: Text = Field(
         default=NEGATIVE_PROMPT,
         max_length=MAX_PROMPT,
         description="What to avoid. Distilled checkpoints run without guidance and ignore it.",
     )
-    images: tuple[ImageConditioning, ...] = Field(
-        default=(), max_length=MAX_ITEMS, description="Images to use as conditioning."
-    )
-    videos: tuple[VideoConditioning, ...] = Field(
-        default=(), max_length=MAX_ITEMS, description="Videos to use as conditioning."
-    )
-    resolution: Resolution = Field(
-        default="720p", description="Resolution of the generated video (480p or 720p)."
-    )
-    aspect_ratio: AspectRatio = Field(
-        default="auto",
-        description="Aspect ratio of the video; `auto` is the first conditioning item's.",
-    )
-    number_of_frames: int = Field(
-        default=121, ge=9, le=257, description="Number of frames in the video."
-    )
-    frame_rate: int = Field(default=30, ge=1, le=60, description="Frames a second of the video.")
-    seed: int | None = Field(
-        default=None, ge=0, le=MAX_SEED, description="Random seed; drawn if left out."
-    )
-    first_pass_number_of_steps: int = Field(
-        default=8, ge=2, le=20, description="Inference steps of the first pass."
-    )
-    first_pass_skip_final_steps: int = Field(
-        default=1,
-        ge=0,
-        le=19,
-        description="Steps left out at the end of the first pass, so that it settles the large "
-        "changes and leaves details to the second. Less than its number of steps.",
-    )
-    second_pass_number_of_steps: int = Field(
-        default=8, ge=2, le=20, description="Inference steps of the second pass."
-    )
-    second_pass_skip_initial_steps: int = Field(
-        default=5,
-        ge=1,
-        le=19,
-        description="Steps left out at the start of the second pass, so that it keeps the first "
-        "pass's motion and adds details. Less than its number of steps.",
-    )
-    reverse_video: bool = Field(default=False, description="Whether to reverse the video.")
-    constant_rate_factor: int = Field(
-        default=35,
-        ge=0,
-        le=51,
-        title="Constant rate factor",
-        description="CRF that conditioning media are compressed at, as the model's training data "
-        "were; higher gives more motion, 0 leaves them as they are.",
-    )
-    expand_prompt: bool = Field(
-        default=False, description="Whether to expand the prompt using a language model."
-    )
     enable_safety_checker: bool = Field(
-        default=True, description="Whether to check every frame of the video."
-    )
-    loras: tuple[LoRAWeight, ...] = Field(
-        default=(), max_length=MAX_ITEMS, title="LoRAs", description="LoRA weights to use."
-    )
-    tone_map_compression_ratio: float = Field(
-        default=0.0, ge=0, le=1, description="How far bright latents are compressed before decode."
+        default=True,
+        title="Safety checker",
+        description="Whether every frame is checked; off works where the operator allows it.",
     )
     enable_detail_pass: bool = Field(
-        default=False, description="The later endpoint's detail pass; not supported so far."
+        default=False,
+        description="The later endpoint's detail pass; not supported so far, leave it off.",
     )
     temporal_adain_factor: float | None = Field(
-        default=None, ge=0, le=1, description="The later endpoint's factor; not supported so far."
+        default=None,
+        ge=0,
+        le=1,
+        description="The later endpoint's factor; not supported so far, leave it as it is.",
+        json_schema_extra=choices("A number", "Left out"),
     )
 
     @property

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Self
 
-from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from ltxv.errors import Loc, Refused, Violation, shortened
@@ -27,6 +27,9 @@ class EndpointObject(Frozen):
     field was probably meant.
     """
 
+    model_config = ConfigDict(
+        field_title_generator=lambda name, _: name.replace("_", " ").capitalize()
+    )
     later_names: ClassVar[Mapping[str, str]] = {}
     """Names that later generations of the endpoint gave to fields of this one."""
 
@@ -80,6 +83,19 @@ class EndpointObject(Frozen):
             "is not a field; the fields are {fields}",
             {"fields": ", ".join(cls.model_fields)},
         )
+
+
+def choices(*titles: str) -> Callable[[dict[str, Any]], None]:
+    """Return what gives each kind of value that a field takes a title in its JSON schema.
+
+    A form shows a tab for each of them, which would be named `int` and `None`.
+    """
+
+    def name(schema: dict[str, Any]) -> None:
+        for kind, title in zip(schema["anyOf"], titles, strict=True):
+            kind["title"] = title
+
+    return name
 
 
 def violation(loc: Loc, error: PydanticCustomError, *, value: Any) -> InitErrorDetails:

@@ -35,7 +35,7 @@ def pass_progress(stage: StageName, steps: int) -> Iterator[OnStep]:
         def tell(call: Callable[..., Any], *arguments: Any, **named: Any) -> Future[Any]:
             return teller.submit(copy_context().run, call, *arguments, **named)
 
-        description = f"{stage}: {steps} steps"
+        description = f"{stage}: {steps} {'step' if steps == 1 else 'steps'}"
         artifact = tell(
             create_progress_artifact, 0.0, key=stage.replace("_", "-"), description=description
         )
