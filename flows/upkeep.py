@@ -12,6 +12,8 @@ from pydantic import Field
 from blocks.media_store import MediaStore
 from blocks.media_store.cleaned import Cleaned, Limits
 from blocks.saved import DEFAULT, saved
+from blocks.upload_parts import remove_left_parts
+from blocks.uploads import Uploads
 from flows.plain_errors import log_errors_plainly
 from flows.runs_needed import runs_needed
 from tasks.tell_operator import tell_operator
@@ -31,10 +33,10 @@ def upkeep(
 ) -> Cleaned:
     """Remove from a store what nobody has used for long, and the oldest of what is too much.
 
-    Finished videos and everything else under `outputs/` stay. What a stage made is first taken
-    out of use, and removed by a later run of this flow once the grace is over, so that no run
-    loses what it was just given. The note of what a run made stays while that run, or the batch
-    that it is part of, can be gone on with.
+    Finished videos and everything else under `outputs/` stay, but for what callers sent to the
+    gateway for a while. What a stage made is first taken out of use, and removed by a later run of
+    this flow once the grace is over, so that no run loses what it was just given. The note of what
+    a run made stays while that run, or the batch that it is part of, can be gone on with.
 
     Args:
         store: Name of the saved LTX Media Store block.
@@ -57,10 +59,24 @@ def upkeep(
         max_bytes=None if max_size_gb is None else int(max_size_gb * _GIGABYTE),
         grace=grace_hours * _HOUR,
     )
-    cleaned = saved(MediaStore, store).clean(limits, needed=runs_needed, dry_run=dry_run)
+    kept = saved(MediaStore, store)
+    cleaned = _without_uploads(kept.clean(limits, needed=runs_needed, dry_run=dry_run), kept)
     get_run_logger().info(summary(cleaned))
     tell_operator(_page(cleaned), key="upkeep", description="What the store no longer has")
     return cleaned
+
+
+def _without_uploads(cleaned: Cleaned, store: MediaStore) -> Cleaned:
+    """Remove uploads that ended as well, and say so."""
+    ended = Uploads(store).remove_ended(dry_run=cleaned.dry_run)
+    left = remove_left_parts(store, dry_run=cleaned.dry_run)
+    return cleaned.model_copy(
+        update={
+            "uploads": ended.files + left.files,
+            "freed_bytes": cleaned.freed_bytes + ended.size + left.size,
+            "published_bytes": cleaned.published_bytes - ended.size,
+        }
+    )
 
 
 def summary(cleaned: Cleaned) -> str:
@@ -68,7 +84,7 @@ def summary(cleaned: Cleaned) -> str:
     return (
         f"{'would free' if cleaned.dry_run else 'freed'} {_shown(cleaned.freed_bytes)}: "
         f"{cleaned.payloads} files of content, {cleaned.notes} notes of runs and "
-        f"{cleaned.leftovers} leftovers; "
+        f"{cleaned.leftovers} leftovers, {cleaned.uploads} uploads that ended; "
         f"{cleaned.records} results taken out of use, "
         f"{_shown(cleaned.waiting_bytes)} go after the grace"
     )
@@ -85,6 +101,7 @@ def _page(cleaned: Cleaned) -> str:
 | files of content removed | {cleaned.payloads} |
 | notes of runs removed | {cleaned.notes} |
 | leftovers of dead processes removed | {cleaned.leftovers} |
+| uploads that ended removed | {cleaned.uploads} |
 | freed | {_shown(cleaned.freed_bytes)} |
 | goes after the grace | {_shown(cleaned.waiting_bytes)} |
 | stays | {_shown(cleaned.kept_bytes)} |

@@ -26,6 +26,9 @@ class Cleaned(Frozen):
     waiting_bytes: int = Field(description="Size of content that goes once the grace is over.")
     notes: int = Field(description="Notes of what runs made that nobody needs any more.")
     leftovers: int = Field(description="Unfinished files and locks of processes that died.")
+    uploads: int = Field(
+        default=0, description="Files that callers sent whose time is over, and their remains."
+    )
     kept_bytes: int = Field(description="Size of what stays, published files left out.")
     published_bytes: int = Field(description="Size of published files, which are never removed.")
     dry_run: bool = Field(description="Whether nothing was removed.")

@@ -105,6 +105,7 @@ def _house(
     from deployments.gateway.access.seal import Seal  # noqa: PLC0415
     from deployments.gateway.endpoint_ids import endpoints_of  # noqa: PLC0415
     from deployments.gateway.house import House  # noqa: PLC0415
+    from deployments.gateway.webhooks.key import WebhookKey  # noqa: PLC0415
 
     if not PREFECT_API_URL.value():
         raise Misconfigured(
@@ -120,12 +121,14 @@ def _house(
             f"others than this machine could ask at {listening.host}, and there are no keys; make "
             "one with `ltx keys create NAME`, or listen on 127.0.0.1"
         )
+    identity = saved(GatewayIdentity, DEFAULT)
     return House(
         store=kept,
         endpoints=endpoints_of(made_by),
         keys=keys,
         allowance=Allowance(keys),
-        seal=Seal(saved(GatewayIdentity, DEFAULT).secret.get_secret_value()),
+        seal=Seal(identity.secret.get_secret_value()),
+        webhook_key=WebhookKey(identity.webhook_key.get_secret_value()),
         public_address=public_url,
         origins=origins,
         allow_private_webhooks=allow_private_webhooks,

@@ -23,6 +23,9 @@ from deployments.gateway.board import AWAY, Board
 from deployments.gateway.deadlines import Deadlines
 from deployments.gateway.direct_run import Held, add_direct_run
 from deployments.gateway.failures import REQUEST_ID, TIMEOUT_TYPE, Failure, of_status
+from deployments.gateway.files.cdn import router as cdn
+from deployments.gateway.files.download import router as downloads
+from deployments.gateway.files.storage import router as storage
 from deployments.gateway.health import Examiner
 from deployments.gateway.health import router as health
 from deployments.gateway.hosts import Hosts
@@ -32,6 +35,7 @@ from deployments.gateway.once import Once
 from deployments.gateway.openapi import with_requests
 from deployments.gateway.queue_routes import add_queue
 from deployments.gateway.stream import add_stream
+from deployments.gateway.webhooks.jwks import router as webhooks
 from ltxv import __version__
 from ltxv.errors import LTXError, Refused, Transient
 
@@ -69,7 +73,7 @@ def create_app(house: House) -> FastAPI:
         add_stream(router, endpoint)
         add_direct_run(router, endpoint)
     app.include_router(router)
-    for more in (tokens, listing, health):
+    for more in (tokens, listing, health, storage, cdn, downloads, webhooks):
         app.include_router(more)
     _answer_errors(app)
     app.openapi = lambda: _page(app)  # type: ignore[method-assign]  # as FastAPI's docs do

@@ -10,6 +10,7 @@ from deployments.gateway.access.allowance import Allowance
 from deployments.gateway.access.key_ring import KeyRing
 from deployments.gateway.access.seal import Seal
 from deployments.gateway.endpoint_ids import Endpoint
+from deployments.gateway.webhooks.key import WebhookKey
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class House:
     """How much each key may ask for."""
     seal: Seal
     """Signs what is given out for a while."""
+    webhook_key: WebhookKey
+    """Signs what is sent to those who want to be told."""
     public_address: str | None = None
     """Address under which clients reach the gateway, where it cannot see that itself."""
     origins: tuple[str, ...] = ("*",)

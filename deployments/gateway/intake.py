@@ -10,8 +10,10 @@ from starlette.requests import ClientDisconnect, Request
 
 from blocks.internet.data_uri import is_data_uri
 from blocks.local_media import with_stored_data
-from blocks.media_store import MediaStore
+from deployments.gateway.access.caller import Caller
 from deployments.gateway.failures import Failure
+from deployments.gateway.files.own import with_own_files
+from deployments.gateway.house import House
 from ltxv.errors import Loc, Refused, Violation, shortened
 from ltxv.request import VideoRequest, parse_request
 from ltxv.unsupported import refuse_unsupported
@@ -54,25 +56,26 @@ def json_of(body: bytes) -> Any:
         raise _no_json(str(error)) from error
 
 
-async def video_request(body: bytes, *, store: MediaStore) -> VideoRequest:
-    """Return the request that a caller sent, with the content of its data URIs in the store.
+async def video_request(body: bytes, *, house: House, asks: Caller) -> VideoRequest:
+    """Return the request that a caller sent, with its data and uploads as the store has them.
 
     Args:
         body: As it was sent.
-        store: Where the workers look for it.
+        house: Whose store the workers look in.
+        asks: Who sent it.
 
     Raises:
         Failure: It is no JSON.
         Refused: It is not acceptable; nothing was submitted.
     """
-    return await to_thread.run_sync(_parsed, body, store)
+    return await to_thread.run_sync(_parsed, body, house, asks)
 
 
-def _parsed(body: bytes, store: MediaStore) -> VideoRequest:
+def _parsed(body: bytes, house: House, asks: Caller) -> VideoRequest:
     asked = parse_request(json_of(body))
     refuse_unsupported(asked)
     _refuse_places(asked)
-    return with_stored_data(asked, store)
+    return with_stored_data(with_own_files(asked, house, asks=asks), house.store)
 
 
 def _refuse_places(asked: VideoRequest) -> None:

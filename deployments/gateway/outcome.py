@@ -10,6 +10,9 @@ from starlette.requests import Request
 from blocks.media_store import MediaStore
 from blocks.run_notes import noted_failure, noted_run
 from deployments.gateway.failures import TIMEOUT_TYPE, Failure
+from deployments.gateway.files.own import with_public_file
+from deployments.gateway.hosts import address_of
+from deployments.gateway.house import House
 from deployments.gateway.runs import TIMED_OUT, Run
 
 _SAID_FIRST = "Flow run encountered an exception: "
@@ -26,7 +29,18 @@ async def result_of(run: Run, request: Request) -> dict[str, Any]:
     Raises:
         Failure: There is no result; with the reason.
     """
-    store: MediaStore = request.app.state.house.store
+    house: House = request.app.state.house
+    made = await outcome_of(run, house.store)
+    media = address_of(request, "media")
+    return with_public_file(made, store=house.store, seal=house.seal, media=media)
+
+
+async def outcome_of(run: Run, store: MediaStore) -> dict[str, Any]:
+    """Return what a request that is over made, with addresses as the store has them.
+
+    Raises:
+        Failure: There is no result; with the reason.
+    """
     if not run.succeeded:
         raise await failure_of(run, store)
     note = await to_thread.run_sync(noted_run, str(run.id), store)

@@ -47,6 +47,10 @@ class Order:
     """Moment at which it is given up if it has not begun, in seconds of the Unix time."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """Further tags, by their kind."""
+    tags: tuple[str, ...] = ()
+    """Further tags that automations look for."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What else is kept with the run."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ async def create(
         labels: Kept with a new run.
     """
     endpoint = order.endpoint
-    told: dict[str, str | float] = {**labels}
+    told: dict[str, str | float] = {**order.labels, **labels}
     if order.start_by is not None:
         told[START_BY] = order.start_by
     notes = [f"{kind}:{note}" for kind, note in order.notes.items()]
@@ -130,7 +134,14 @@ async def create(
         endpoint.deployment,
         parameters={**endpoint.parameters, "request": order.request.model_dump(mode="json")},
         name=order.request.headline,
-        tags=[TAG, f"{OWNER}{order.owner}", f"{ENDPOINT}{endpoint.id}", *timed, *notes],
+        tags=[
+            TAG,
+            f"{OWNER}{order.owner}",
+            f"{ENDPOINT}{endpoint.id}",
+            *timed,
+            *notes,
+            *order.tags,
+        ],
         idempotency_key=key,
         work_queue_name=endpoint.queues.get(order.priority),
         labels=told,

@@ -17,6 +17,8 @@ from deployments.gateway.house import House
 from deployments.gateway.intake import body_of, video_request
 from deployments.gateway.once import Create, Once, fingerprint
 from deployments.gateway.runs import Order, Run, create
+from deployments.gateway.webhooks.target import TAG as WEBHOOK
+from deployments.gateway.webhooks.target import target_of
 
 
 async def submitted(request: Request, endpoint: Endpoint, asks: Caller) -> Run:
@@ -34,6 +36,7 @@ async def submitted(request: Request, endpoint: Endpoint, asks: Caller) -> Run:
     """
     house: House = request.app.state.house
     board: Board = request.app.state.board
+    target = target_of(request)
     body = await body_of(request)
     order = Order(
         endpoint=endpoint,
@@ -41,7 +44,9 @@ async def submitted(request: Request, endpoint: Endpoint, asks: Caller) -> Run:
         priority=priority_of(request.headers),
         start_by=start_by(request.headers),
         notes=notes_of(request.headers),
-        request=await video_request(body, store=house.store),
+        request=await video_request(body, house=house, asks=asks),
+        labels={} if target is None else target.labels,
+        tags=() if target is None else (WEBHOOK,),
     )
 
     async def make(key: str, labels: Mapping[str, str]) -> FlowRun:

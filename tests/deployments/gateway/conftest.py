@@ -28,6 +28,7 @@ from deployments.gateway.access.seal import Seal
 from deployments.gateway.endpoint_ids import MULTICONDITIONING, endpoints_of
 from deployments.gateway.house import House as GatewayHouse
 from deployments.gateway.serve import Listening, server_of
+from deployments.gateway.webhooks.key import WebhookKey
 from flows.generate import generate_video
 
 SUBMIT = f"/queue/{MULTICONDITIONING}"
@@ -96,13 +97,14 @@ def gateway(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> I
     deploy(name, store=name)
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name(f"generate-video/{name}")
-    keys = KeyRing(store)
+    keys, identity = KeyRing(store), GatewayIdentity.made()
     house = GatewayHouse(
         store=store,
         endpoints=endpoints_of(deployment),
         keys=keys,
         allowance=Allowance(keys),
-        seal=Seal(GatewayIdentity.made().secret.get_secret_value()),
+        seal=Seal(identity.secret.get_secret_value()),
+        webhook_key=WebhookKey(identity.webhook_key.get_secret_value()),
     )
     with serving(house) as url:
         yield Gateway(url, store, name, house)
