@@ -2,6 +2,8 @@
 // node call.mjs '{"gateway": "http://127.0.0.1:8080", "way": "requestMiddleware", "call": "subscribe", …}'
 // Prints one line of JSON: what the client gave back, or the error as a program sees it.
 
+import { readFileSync } from "node:fs";
+
 import { createFalClient } from "@fal-ai/client";
 
 const ID = "fal-ai/ltx-video-13b-distilled/multiconditioning";
@@ -20,11 +22,22 @@ const WAYS = {
 };
 const fal = createFalClient({ credentials: asked.key ?? "id:secret", ...WAYS[asked.way ?? "requestMiddleware"] });
 
+// A file of the given size, or one of this machine; a Blob of it stands where the input has "BLOB".
+const file = () => {
+  const { path, size, name, type } = asked.file;
+  const bytes = path ? readFileSync(path) : Buffer.alloc(size, "LTX flows ");
+  return new File([bytes], name, { type });
+};
+const input = () =>
+  asked.file === undefined
+    ? asked.input
+    : { ...asked.input, images: asked.input.images.map((one) => ({ ...one, image_url: one.image_url === "BLOB" ? file() : one.image_url })) };
+
 const updates = [];
 const CALLS = {
   subscribe: () =>
     fal.subscribe(ID, {
-      input: asked.input,
+      input: input(),
       logs: true,
       mode: asked.mode ?? "polling",
       onQueueUpdate: (update) => {
@@ -34,7 +47,8 @@ const CALLS = {
       },
     }),
   run: () => fal.run(ID, { input: asked.input }),
-  submit: () => fal.queue.submit(ID, { input: asked.input, ...asked.options }),
+  submit: () => fal.queue.submit(ID, { input: input(), ...asked.options }),
+  upload: () => fal.storage.upload(file(), asked.options),
   status: () => fal.queue.status(ID, { requestId: asked.id, logs: true }),
   result: () => fal.queue.result(ID, { requestId: asked.id }),
   cancel: () => fal.queue.cancel(ID, { requestId: asked.id }).then(() => "cancelled"),

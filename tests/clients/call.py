@@ -34,7 +34,21 @@ def main() -> None:
     def submit() -> str:
         return fal_client.submit(ID, asked["input"], **asked.get("options", {})).request_id
 
+    def upload() -> str:
+        told = asked["file"]
+        content = (b"LTX flows " * (told["size"] // 10 + 1))[: told["size"]]
+        return fal_client.upload(content, told["type"], told["name"], lifecycle=lifecycle())
+
+    def lifecycle() -> fal_client.client.StorageSettings | None:
+        if "options" not in asked:
+            return None
+        acl = fal_client.client.StorageACL(**asked["options"]["initial_acl"])
+        return fal_client.client.StorageSettings(
+            expires_in=asked["options"]["expires_in"], initial_acl=acl
+        )
+
     calls = {
+        "upload": upload,
         "subscribe": lambda: fal_client.subscribe(
             ID, asked["input"], with_logs=True, on_queue_update=on_update
         ),

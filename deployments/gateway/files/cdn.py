@@ -120,7 +120,7 @@ def _ticket(request: Request, sends: Caller) -> Ticket:
         name=file_name(request.headers.get(_NAME), content_type),
         content_type=content_type,
         owner=sends.key_id,
-        seconds=lifecycle.expiration_duration_seconds,
+        seconds=lifecycle.seconds,
         access=lifecycle.initial_acl.default,
         access_of=lifecycle.access_of,
     )

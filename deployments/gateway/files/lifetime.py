@@ -33,8 +33,13 @@ class Acl(BaseModel):
 class Lifecycle(BaseModel):
     """What the header says."""
 
-    expiration_duration_seconds: int | None = Field(default=None, ge=1, le=_MOST_SECONDS)
+    expiration_duration_seconds: int | None = Field(default=None, ge=0, le=_MOST_SECONDS)
     initial_acl: Acl = Field(default_factory=Acl)
+
+    @property
+    def seconds(self) -> int | None:
+        """How long a file is kept; None for good, which the clients also write as 0."""
+        return self.expiration_duration_seconds or None
 
     @property
     def access_of(self) -> dict[str, Access]:

@@ -76,7 +76,7 @@ async def initiate(request: Request, asked: UploadRequest, asks: Asks) -> Upload
         name=file_name(asked.file_name, content_type),
         content_type=content_type,
         owner=asks.key_id,
-        seconds=lifecycle.expiration_duration_seconds,
+        seconds=lifecycle.seconds,
         access=lifecycle.initial_acl.default,
         access_of=lifecycle.access_of,
     )

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import uuid
@@ -16,6 +17,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -27,6 +29,7 @@ from prefect.settings import PREFECT_API_URL
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from ltxv.engine_options import EngineOptions
+from tests.conftest import SAMPLES
 from tests.deployments.gateway.conftest import deploy
 from tests.deployments.gateway.real_clients import Client, javascript, python
 
@@ -190,6 +193,22 @@ def test_a_direct_run(studio: Studio) -> None:
     """`run` waits for the video."""
     told = studio.call(javascript, "run", input=SMALL, way="fetch")
     check_video(told["value"]["data"])
+
+
+def test_a_picture_in_the_input(studio: Studio) -> None:
+    """A Blob is uploaded, the worker takes it from the store, and the video opens."""
+    told = studio.call(
+        javascript,
+        "subscribe",
+        input={**SMALL, "images": [{"image_url": "BLOB"}]},
+        file={"path": str(SAMPLES / "cat.jpg"), "name": "cat.jpg", "type": "image/jpeg"},
+    )
+    check_video(told["value"]["data"])
+    video = told["value"]["data"]["video"]
+    trusting = ssl.create_default_context(cafile=str(studio.trust))
+    opened = httpx.get(video["url"], verify=trusting)
+    assert len(opened.content) == video["file_size"]
+    assert opened.headers["content-type"] == "video/mp4"
 
 
 def test_a_refused_prompt(studio: Studio) -> None:
