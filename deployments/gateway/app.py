@@ -31,8 +31,11 @@ from deployments.gateway.health import router as health
 from deployments.gateway.hosts import Hosts
 from deployments.gateway.house import House
 from deployments.gateway.listing import router as listing
+from deployments.gateway.metrics import Measured, Metrics
+from deployments.gateway.metrics import router as metrics
 from deployments.gateway.once import Once
 from deployments.gateway.openapi import with_requests
+from deployments.gateway.planning import add_plan
 from deployments.gateway.queue_routes import add_queue
 from deployments.gateway.stream import add_stream
 from deployments.gateway.webhooks.jwks import router as webhooks
@@ -72,11 +75,14 @@ def create_app(house: House) -> FastAPI:
         add_queue(router, endpoint)
         add_stream(router, endpoint)
         add_direct_run(router, endpoint)
+        add_plan(router, endpoint)
     app.include_router(router)
-    for more in (tokens, listing, health, storage, cdn, downloads, webhooks):
+    for more in (tokens, listing, health, storage, cdn, downloads, webhooks, metrics):
         app.include_router(more)
     _answer_errors(app)
     app.openapi = lambda: _page(app)  # type: ignore[method-assign]  # as FastAPI's docs do
+    app.state.metrics = Metrics()
+    app.add_middleware(Measured, metrics=app.state.metrics)
     app.add_middleware(Hosts)
     app.add_middleware(_NamedAnswers)
     app.add_middleware(

@@ -10,6 +10,8 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.responses import DeploymentResponse
 
+from blocks.saved import DEFAULT
+
 MULTICONDITIONING = "fal-ai/ltx-video-13b-distilled/multiconditioning"
 
 _LOW = "batch"
@@ -28,6 +30,8 @@ class Endpoint:
     queues: Mapping[str, str] = field(default_factory=dict)
     """Work queue of each priority, ``normal`` and ``low``; one that is missing is the deployment's
     own."""
+    model: str = DEFAULT
+    """Block of the model that runs, for estimates."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Of the flow, besides the request."""
 
@@ -50,5 +54,6 @@ def endpoints_of(deployment: DeploymentResponse) -> dict[str, Endpoint]:
         with get_client(sync_client=True) as client:
             names = {queue.name for queue in client.read_work_queues(work_pool_name=pool)}
         queues = {"low": _LOW} if _LOW in names else {}
-    endpoint = Endpoint(MULTICONDITIONING, deployment.id, pool, queues)
+    model = deployment.parameters.get("model", DEFAULT)
+    endpoint = Endpoint(MULTICONDITIONING, deployment.id, pool, queues, model)
     return {endpoint.id: endpoint}

@@ -22,17 +22,12 @@ from starlette.responses import JSONResponse, Response
 from deployments.gateway.access.caller import Caller
 from deployments.gateway.openapi import ERRORS
 from deployments.gateway.queue_routes import Asks
-from deployments.gateway.runs import OWNER, TAG, Phase, Run, cancel
+from deployments.gateway.runs import OWNER, STATES, TAG, Phase, Run, cancel
 from deployments.gateway.status import urls
 
 _PAGE = 50
 _MOST = 200
-_STATES: dict[Phase, list[StateType]] = {
-    "IN_QUEUE": [StateType.SCHEDULED, StateType.PENDING],
-    "IN_PROGRESS": [StateType.RUNNING, StateType.CANCELLING, StateType.PAUSED],
-    "COMPLETED": [StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateType.CRASHED],
-}
-_OPEN = [*_STATES["IN_QUEUE"], StateType.RUNNING, StateType.PAUSED]
+_OPEN = [*STATES["IN_QUEUE"], StateType.RUNNING, StateType.PAUSED]
 
 router = APIRouter(tags=["requests"], responses=ERRORS)
 
@@ -79,7 +74,7 @@ async def list_requests(  # noqa: PLR0917 - FastAPI reads the parameters off the
     """List the requests of the key that asks, the newest first; an admin's key lists all."""
     prefect: PrefectClient = request.app.state.prefect
     read = await prefect.read_flow_runs(
-        flow_run_filter=_of(asks, _STATES[status] if status else None, search),
+        flow_run_filter=_of(asks, STATES[status] if status else None, search),
         sort=FlowRunSort.EXPECTED_START_TIME_DESC,
         limit=limit,
         offset=offset,

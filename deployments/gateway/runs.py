@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -29,7 +29,17 @@ START_BY = "gateway.start_by"
 TIMED_OUT = "StartTimedOut"
 """Name of the state of a run that was given up."""
 
-_QUEUED = (StateType.SCHEDULED, StateType.PENDING)
+STATES: Mapping[Phase, Sequence[StateType]] = {
+    "IN_QUEUE": (StateType.SCHEDULED, StateType.PENDING),
+    "IN_PROGRESS": (StateType.RUNNING, StateType.CANCELLING, StateType.PAUSED),
+    "COMPLETED": (
+        StateType.COMPLETED,
+        StateType.FAILED,
+        StateType.CANCELLED,
+        StateType.CRASHED,
+    ),
+}
+"""Prefect's states by the endpoint's; how long one has lasted may make it another."""
 _CANCEL_PATIENCE = timedelta(seconds=30)
 """How long a run that was cancelled may go on before nobody waits for it any more."""
 
@@ -162,7 +172,7 @@ async def give_up(run: UUID, prefect: PrefectClient) -> None:
 
 def _phase(run: FlowRun) -> Phase:
     state = run.state
-    if state is None or state.type in _QUEUED:
+    if state is None or state.type in STATES["IN_QUEUE"]:
         return "IN_QUEUE"
     if state.type == StateType.CANCELLING:
         waited = datetime.now(UTC) - state.timestamp

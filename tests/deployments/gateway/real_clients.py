@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 CLIENTS = Path(__file__).parents[2] / "clients"
+NODE = shutil.which("node") or "node"
 _SECONDS = 90
 
 
@@ -31,7 +33,7 @@ def javascript(
     assert (CLIENTS / "node_modules").is_dir(), "run `make tests/clients/node_modules` first"
     trusted = {} if trust is None else {"NODE_EXTRA_CA_CERTS": str(trust)}
     told = {"gateway": gateway, "call": call, **asked}
-    return _printed(["node", str(CLIENTS / "call.mjs"), json.dumps(told)], trusted)
+    return _printed([NODE, str(CLIENTS / "call.mjs"), json.dumps(told)], trusted)
 
 
 def python(gateway: str, call: str, *, trust: Path | None = None, **asked: Any) -> dict[str, Any]:

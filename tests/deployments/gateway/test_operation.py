@@ -5,8 +5,10 @@ from __future__ import annotations
 import uuid
 
 from prefect.states import Running
+from prometheus_client.parser import text_string_to_metric_families
 
-from tests.deployments.gateway.conftest import REQUESTS, Gateway, run_of, turn, wait_for
+from deployments.gateway.endpoint_ids import MULTICONDITIONING
+from tests.deployments.gateway.conftest import REQUESTS, SUBMIT, Gateway, run_of, turn, wait_for
 from tests.deployments.gateway.test_queue import complete
 
 
@@ -42,3 +44,26 @@ def test_all_requests_are_cancelled_at_once(gateway: Gateway) -> None:
     state = run_of(runs).state
     assert state is not None
     assert state.is_cancelling()
+
+
+def test_a_plan_says_what_a_request_would_cost(gateway: Gateway) -> None:
+    """Sizes, steps and an estimate, by the model of the deployment; nothing is submitted."""
+    asked = {"prompt": "a cat", "number_of_frames": 9, "resolution": "480p"}
+    plan = gateway.client().post(f"/plan/{MULTICONDITIONING}", json=asked).json()
+    assert (plan["width"], plan["height"], plan["frames"]) == (854, 480, 9)
+    assert len(plan["first_pass"]["sigmas"]) == 7
+    assert plan["estimate"]["tflops"] > 0
+    wrong = gateway.client().post(f"/plan/{MULTICONDITIONING}", json={"prompt": ""})
+    assert wrong.status_code == 422
+
+
+def test_metrics_tell_of_answers_and_of_open_requests(gateway: Gateway) -> None:
+    """Prometheus reads how long answers took, by route, and how many requests wait."""
+    gateway.submit()
+    found = {
+        (sample.name, sample.labels.get("route"), sample.labels.get("status")): sample.value
+        for family in text_string_to_metric_families(gateway.get("/metrics").text)
+        for sample in family.samples
+    }
+    assert found["ltx_gateway_answer_seconds_count", SUBMIT, "200"] >= 1
+    assert found["ltx_gateway_requests", None, "IN_QUEUE"] >= 1
