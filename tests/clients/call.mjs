@@ -50,6 +50,10 @@ const CALLS = {
   submit: () => fal.queue.submit(ID, { input: input(), ...asked.options }),
   upload: () => fal.storage.upload(file(), asked.options),
   status: () => fal.queue.status(ID, { requestId: asked.id, logs: true }),
+  stream: () =>
+    fal.queue
+      .streamStatus(ID, { requestId: asked.id, logs: true, connectionMode: asked.connectionMode })
+      .then((events) => events.done()),
   result: () => fal.queue.result(ID, { requestId: asked.id }),
   cancel: () => fal.queue.cancel(ID, { requestId: asked.id }).then(() => "cancelled"),
 };

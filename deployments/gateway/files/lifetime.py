@@ -13,13 +13,14 @@ from deployments.gateway.failures import Failure
 
 HEADERS = ("x-fal-object-lifecycle", "x-fal-object-lifecycle-preference")
 _MOST_SECONDS = 100 * 365 * 24 * 3600
-_MOST_RULES = 100
+_MOST_RULES = 20
+"""They are part of an upload's address."""
 
 
 class Rule(BaseModel):
     """What one key may do."""
 
-    user: str = Field(max_length=100)
+    user: str = Field(max_length=64)
     decision: Access
 
 

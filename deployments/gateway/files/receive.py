@@ -91,7 +91,8 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
                 chunk = await anext(stream, None)
         except TimeoutError as error:
             said = "the body comes too slowly; send it again over a faster connection"
-            raise Failure(408, said, error_type="request_timeout") from error
+            headers = {"connection": "close"}  # else the rest of the body is waited for
+            raise Failure(408, said, error_type="request_timeout", headers=headers) from error
         except ClientDisconnect as error:
             raise Failure.of_type("client_disconnected", "the client went away") from error
         if chunk is None:

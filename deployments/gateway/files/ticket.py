@@ -75,7 +75,9 @@ async def opened(token: str, house: House, *, id_: str) -> Ticket:
     if ticket is None or ticket.id != id_:
         said = "the upload address is not valid here or is over; start the upload anew"
         raise Failure(403, said, error_type="forbidden")
-    if ticket.owner != NOBODY.key_id and await house.keys.in_force(ticket.owner) is None:
-        said = "the API key that started the upload was revoked; use another one"
+    is_nobodys = ticket.owner == NOBODY.key_id
+    still = house.keys.is_open() if is_nobodys else house.keys.in_force(ticket.owner)
+    if not await still:
+        said = "the API key that started the upload opens nothing any more; use another one"
         raise Failure(403, said, error_type="forbidden")
     return ticket

@@ -10,14 +10,19 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from prefect.states import Failed, Running
 
+from blocks.media_store import MediaStore
 from blocks.run_notes import note_failure
+from deployments.gateway.access.allowance import Allowance
+from deployments.gateway.access.key_ring import KeyRing
 from ltxv.errors import Refused
-from tests.deployments.gateway.conftest import REQUESTS, Gateway, run_of, turn, wait_for
+from tests.deployments.gateway.conftest import REQUESTS, Gateway, run_of, serving, turn, wait_for
 from tests.deployments.gateway.real_clients import CLIENTS as REAL
 from tests.deployments.gateway.real_clients import NODE, Client, javascript, python
 from tests.deployments.gateway.test_once import runs_with
@@ -150,3 +155,23 @@ def test_the_endpoints_own_snippets_run_as_printed(gateway: Gateway) -> None:
         timeout=30,
     )
     assert run_of(queued.stdout.strip()).parameters["request"]["prompt"] == SEED_PROMPT
+
+
+def test_a_browser_streams_with_a_token_in_the_place_of_the_key(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    """The client exchanges its key for one by itself, and the stream opens with that alone."""
+    ring = KeyRing(MediaStore(root=str(tmp_path)))
+    key = ring.create("alice", scope="user").key
+    house = replace(gateway.house, keys=ring, allowance=Allowance(ring))
+    with serving(house) as url:
+        told = javascript(url, "submit", input={"prompt": f"a cat {uuid.uuid4()}"}, key=key)
+        id_ = told["value"]["request_id"]
+        complete(gateway, id_)
+        asked = {"id": id_, "connectionMode": "client", "way": "fetch"}
+        last = javascript(url, "stream", key=key, **asked)
+        assert last.get("value", {}).get("status") == "COMPLETED", last
+        other = ring.create("bob", scope="user").key
+        for call in ("stream", "result"):
+            hidden = javascript(url, call, key=other, **asked)
+            assert hidden["error"]["status"] == 404
