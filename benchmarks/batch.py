@@ -39,11 +39,11 @@ class Bench:
     """What is measured, and how often."""
 
     rows: int = 20
-    repeats: int = 3
+    repeats: int = 2
     warm_ups: int = 1
     threads: int = 1
-    frames: int = 25
-    at_once: Sequence[int] = (1, 2, 4)
+    frames: int = 9
+    at_once: Sequence[int] = (2,)
 
     def requests(self, photo: str) -> list[dict[str, Any]]:
         """Return the rows, each with a seed and a prompt of its own."""
