@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -37,8 +38,6 @@ _LTX = Path(sys.executable).with_name("ltx")
 _WIDTH, _LINE, _SIZE, _LETTER = 76, 19, 13, 7.9
 _FIRST, _LAST = 3, 11
 """Lines of a long answer that are shown."""
-_SHOWN = 25
-"""Letters of a result, up to where this machine's folders begin."""
 _TINY_WIDTH, _STRENGTH = 384, 0.1
 _START_SECONDS = 120
 _INK, _PROMPT, _PAPER = "#e6e6e6", "#8ab4f8", "#1e1e1e"
@@ -79,6 +78,9 @@ def _terminals(desk: _Desk) -> None:
     (desk.place / "changed.mp4").write_bytes(clip)
     broken = _middle_left_out(desk.run(["inspect", "changed.mp4"], code=1))
     _keep("provenance.svg", [[whole, broken]])
+    killed = desk.killed([*made, "--seed", "8"], at="second_pass 1/3")
+    run = next(line for line in killed if line.startswith("Flow run")).split()[-1]
+    _keep("resume.svg", [[killed, [*desk.run(["resume"]), *desk.run(["resume", run[:4]])]]])
 
 
 def _sheets(desk: _Desk) -> None:
@@ -164,6 +166,10 @@ class _Desk:
         """Run a command that ends with an exit code, and return what it prints."""
         return _Run(command, self.place, self._home).lines(code=code)
 
+    def killed(self, command: Sequence[str], *, at: str) -> list[str]:
+        """Run a command that is killed once it prints a text, and return what it prints."""
+        return _Run(command, self.place, self._home, doom=at).lines(code=-signal.SIGKILL)
+
     def together(self, commands: Sequence[Sequence[str]]) -> list[list[str]]:
         """Return what commands print that are started at the same moment."""
         runs = [_Run(command, self.place, self._home) for command in commands]
@@ -192,7 +198,10 @@ def _keep(name: str, rows: Sequence[Sequence[Sequence[str]]]) -> None:
 class _Run:
     """A command, and its lines in the order in which they come."""
 
-    def __init__(self, command: Sequence[str], place: Path, home: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], place: Path, home: Mapping[str, str], *, doom: str = ""
+    ) -> None:
+        self._doom = doom
         self._lines = [f"$ ltx {' '.join(command)}"]
         self._process = subprocess.Popen(
             [str(_LTX), *command],
@@ -219,6 +228,10 @@ class _Run:
     def _read(self) -> None:
         for line in self._process.stdout or ():
             self._lines.append(line.rstrip("\n"))
+            if self._doom and self._doom in line:
+                self._process.kill()
+                self._lines.append("Killed")  # a shell says so
+                return
 
 
 def _picture(rows: Sequence[Sequence[Sequence[str]]]) -> str:
@@ -255,11 +268,11 @@ def _spaced(line: str) -> str:
 
 
 def _wrapped(lines: Sequence[str]) -> list[str]:
-    """Return lines as a terminal of this width breaks them; a result's JSON is cut short."""
+    """Return lines as a terminal of this width breaks them; results end where a folder begins."""
     shown: list[str] = []
     for line in lines:
-        cut = line.startswith("{") and len(line) > _WIDTH
-        whole = f"{line[:_SHOWN]}…" if cut else line
+        before, address, _ = line.partition("file:///")
+        whole = f"{before}{address}…" if address and before.startswith("{") else line
         shown += re.findall(rf".{{1,{_WIDTH}}}", whole)
     return shown
 
