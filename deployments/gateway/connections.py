@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+HEAD_SECONDS = 30.0
+"""How long the head of a request may take to come, and a connection to send its first."""
 _NAME = "ltx.connection"
 
 
@@ -69,24 +71,48 @@ class WatchedProtocol(H11Protocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._connection = Connection()
+        self._patience: asyncio.TimerHandle | None = None
+        self._answering = 0
         served = self.app
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            self._stop_waiting()
             self._connection.requests += 1
+            self._answering += 1
             scope[_NAME] = self._connection
-            await served(scope, receive, send)
+            try:
+                await served(scope, receive, send)
+            finally:
+                self._answering -= 1
 
         self.app = app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Note the socket."""
+        """Note the socket, and wait for a request, though not for long."""
         super().connection_made(transport)
         self._connection.opened(transport.get_extra_info("socket"))
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; the rest of a request's head has to come soon."""
+        if not self._answering:
+            self._wait()
+        super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the end."""
+        self._stop_waiting()
         self._connection.lost()
         super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        if self._patience is None:
+            self._patience = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
 
 def connection_of(request: Request) -> Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, NoReturn
 
@@ -19,6 +20,8 @@ from ltxv.request import VideoRequest, parse_request
 from ltxv.unsupported import refuse_unsupported
 
 LARGEST_BODY = 64 * 2**20
+BODY_SECONDS = 120.0
+"""How long a body may take to come."""
 _WEB = ("http://", "https://")
 
 
@@ -26,17 +29,22 @@ async def body_of(request: Request, *, most: int = LARGEST_BODY) -> bytes:
     """Return a body that is not too large.
 
     Raises:
-        Failure: It is; or its sender went away.
+        Failure: It is, or it takes too long; or its sender went away.
     """
     told = request.headers.get("content-length", "0")
     if told.isdecimal() and int(told) > most:
         raise _too_large(most)
     body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > most:
-                raise _too_large(most)
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise _too_large(most)
+    except TimeoutError as late:
+        said = f"the body did not come within {BODY_SECONDS:.0f} seconds"
+        headers = {"connection": "close"}
+        raise Failure(408, said, error_type="bad_request", headers=headers) from late
     except ClientDisconnect as gone:
         raise Failure.of_type("client_disconnected", "the client went away") from gone
     return bytes(body)
