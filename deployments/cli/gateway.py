@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,6 +36,14 @@ def gateway(  # noqa: PLR0917 - typer reads the options off the signature
     deployment: Annotated[
         str, typer.Option(help="Deployment of generate-video that makes the videos.")
     ] = DEFAULT_DEPLOYMENT,
+    endpoint: Annotated[
+        list[str] | None,
+        option(
+            "Also answer for a sibling, such as fal-ai/ltxv-13b-098-distilled, by a deployment of "
+            "its checkpoint; as often as needed.",
+            metavar="ID=DEPLOYMENT",
+        ),
+    ] = None,
     public_url: Annotated[
         str | None,
         option("Address that clients use, if a proxy is in front.", metavar="URL"),
@@ -71,6 +80,7 @@ def gateway(  # noqa: PLR0917 - typer reads the options off the signature
     listening = Listening(host=host, port=port, cert=tls_cert, key=tls_key)
     made = _house(
         deployment=deployment,
+        siblings=[_pair(one) for one in endpoint or ()],
         store=store,
         listening=listening,
         public_url=public_url,
@@ -87,6 +97,7 @@ def gateway(  # noqa: PLR0917 - typer reads the options off the signature
 def _house(
     *,
     deployment: str,
+    siblings: Sequence[tuple[str, str]],
     store: str | None,
     listening: Listening,
     public_url: str | None,
@@ -121,10 +132,13 @@ def _house(
             f"others than this machine could ask at {listening.host}, and there are no keys; make "
             "one with `ltx keys create NAME`, or listen on 127.0.0.1"
         )
+    endpoints = endpoints_of(made_by)
+    for family, made_there in siblings:
+        endpoints |= endpoints_of(deployment_of(made_there), family)
     identity = saved(GatewayIdentity, DEFAULT)
     return House(
         store=kept,
-        endpoints=endpoints_of(made_by),
+        endpoints=endpoints,
         keys=keys,
         allowance=Allowance(keys),
         seal=Seal(identity.secret.get_secret_value()),
@@ -133,6 +147,13 @@ def _house(
         origins=origins,
         allow_private_webhooks=allow_private_webhooks,
     )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    family, _, deployment = text.partition("=")
+    if not family or not deployment:
+        raise typer.BadParameter("give it as ID=DEPLOYMENT", param_hint="--endpoint")
+    return family, deployment
 
 
 def _is_here(host: str) -> bool:

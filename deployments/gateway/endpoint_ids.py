@@ -11,8 +11,17 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.responses import DeploymentResponse
 
 from blocks.saved import DEFAULT
+from deployments.gateway.kinds import KINDS, Kind
+from ltxv.errors import Refused
 
-MULTICONDITIONING = "fal-ai/ltx-video-13b-distilled/multiconditioning"
+DISTILLED = "fal-ai/ltx-video-13b-distilled"
+MULTICONDITIONING = f"{DISTILLED}/multiconditioning"
+
+FAMILIES: Mapping[str, Mapping[str, Any]] = {
+    DISTILLED: {},
+    "fal-ai/ltxv-13b-098-distilled": {"frame_rate": 24, "constant_rate_factor": 29},
+}
+"""Ids without the last part, and what requests of each have where they name nothing."""
 
 _LOW = "batch"
 """Work queue of those who do not wait, as `ltx deploy` makes it."""
@@ -27,13 +36,15 @@ class Endpoint:
     deployment: UUID
     pool: str | None
     """Work pool of the deployment."""
+    kind: Kind
+    """What its requests have."""
     queues: Mapping[str, str] = field(default_factory=dict)
     """Work queue of each priority, ``normal`` and ``low``; one that is missing is the deployment's
     own."""
     model: str = DEFAULT
     """Block of the model that runs, for estimates."""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    """Of the flow, besides the request."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Of its requests, where they are not the request's own."""
 
     @property
     def root(self) -> str:
@@ -46,14 +57,41 @@ class Endpoint:
         return tuple(dict.fromkeys((self.root, self.id)))
 
 
-def endpoints_of(deployment: DeploymentResponse) -> dict[str, Endpoint]:
-    """Return the endpoints that a deployment answers for, by their ids."""
+def endpoints_of(deployment: DeploymentResponse, family: str = DISTILLED) -> dict[str, Endpoint]:
+    """Return the endpoints that a deployment answers for, by their ids.
+
+    Args:
+        deployment: What makes their videos.
+        family: Which checkpoint's they are.
+
+    Raises:
+        Refused: There is no such family.
+    """
+    if family not in FAMILIES:
+        said = f"there is no endpoint {family!r}; the gateway knows {', '.join(FAMILIES)}"
+        raise Refused.because(("endpoint",), said, type="value_error", input=family)
     pool = deployment.work_pool_name
     queues: dict[str, str] = {}
     if pool is not None:
         with get_client(sync_client=True) as client:
             names = {queue.name for queue in client.read_work_queues(work_pool_name=pool)}
         queues = {"low": _LOW} if _LOW in names else {}
-    model = deployment.parameters.get("model", DEFAULT)
-    endpoint = Endpoint(MULTICONDITIONING, deployment.id, pool, queues, model)
-    return {endpoint.id: endpoint}
+    made = (
+        Endpoint(
+            id=f"{family}/{kind.path}".rstrip("/"),
+            deployment=deployment.id,
+            pool=pool,
+            kind=kind,
+            queues=queues,
+            model=deployment.parameters.get("model", DEFAULT),
+            defaults=FAMILIES[family],
+        )
+        for kind in KINDS.values()
+    )
+    return {endpoint.id: endpoint for endpoint in made}
+
+
+def kind_of(id_: str) -> Kind:
+    """Return what the requests of an endpoint have; of one that is served no more as well."""
+    last = "/".join(id_.split("/")[2:])
+    return KINDS.get(last, KINDS["multiconditioning"])

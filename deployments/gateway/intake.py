@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from anyio import to_thread
@@ -12,11 +13,12 @@ from starlette.requests import ClientDisconnect, Request
 from blocks.internet.data_uri import is_data_uri
 from blocks.local_media import with_stored_data
 from deployments.gateway.access.caller import Caller
+from deployments.gateway.endpoint_ids import Endpoint
 from deployments.gateway.failures import Failure
 from deployments.gateway.files.own import with_own_files
 from deployments.gateway.house import House
 from ltxv.errors import Loc, Refused, Violation, shortened
-from ltxv.request import VideoRequest, parse_request
+from ltxv.request import VideoRequest
 from ltxv.unsupported import refuse_unsupported
 
 LARGEST_BODY = 64 * 2**20
@@ -64,11 +66,14 @@ def json_of(body: bytes) -> Any:
         raise _no_json(str(error)) from error
 
 
-async def video_request(body: bytes, *, house: House, asks: Caller) -> VideoRequest:
+async def video_request(
+    body: bytes, endpoint: Endpoint, *, house: House, asks: Caller
+) -> VideoRequest:
     """Return the request that a caller sent, with its data and uploads as the store has them.
 
     Args:
         body: As it was sent.
+        endpoint: Where it was sent.
         house: Whose store the workers look in.
         asks: Who sent it.
 
@@ -76,14 +81,18 @@ async def video_request(body: bytes, *, house: House, asks: Caller) -> VideoRequ
         Failure: It is no JSON.
         Refused: It is not acceptable; nothing was submitted.
     """
-    return await to_thread.run_sync(_parsed, body, house, asks)
+    return await to_thread.run_sync(_parsed, body, endpoint, house, asks)
 
 
-def _parsed(body: bytes, house: House, asks: Caller) -> VideoRequest:
-    asked = parse_request(json_of(body))
-    refuse_unsupported(asked)
-    _refuse_places(asked)
-    return with_stored_data(with_own_files(asked, house, asks=asks), house.store)
+def _parsed(body: bytes, endpoint: Endpoint, house: House, asks: Caller) -> VideoRequest:
+    asked = endpoint.kind.request(json_of(body), endpoint.defaults)
+    try:
+        refuse_unsupported(asked)
+        _refuse_places(asked)
+        return with_stored_data(with_own_files(asked, house, asks=asks), house.store)
+    except Refused as refused:
+        own = (replace(one, loc=endpoint.kind.own(one.loc)) for one in refused.violations)
+        raise Refused(*own) from refused
 
 
 def _refuse_places(asked: VideoRequest) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -45,17 +45,36 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def request_body(endpoint: Endpoint) -> dict[str, Any]:  # noqa: ARG001 - siblings differ
+def request_body(endpoint: Endpoint) -> dict[str, Any]:
     """Return the schema of an endpoint's body."""
-    content = {"application/json": {"schema": {"$ref": _REF.format(model="VideoRequest")}}}
+    schema: dict[str, Any] = {"$ref": _REF.format(model="VideoRequest")}
+    if not endpoint.kind.takes_lists or endpoint.defaults:
+        schema = _own_schema(endpoint)
+    content = {"application/json": {"schema": schema}}
     return {"requestBody": {"required": True, "content": content}}
 
 
 def with_requests(page: dict[str, Any]) -> dict[str, Any]:
     """Return the page with the schemas that the bodies refer to."""
-    mode: Literal["validation"] = "validation"
-    schema = VideoRequest.model_json_schema(ref_template=_REF, mode=mode)
+    schema = VideoRequest.model_json_schema(ref_template=_REF)
     parts = schema.pop("$defs", {})
     known = page.setdefault("components", {}).setdefault("schemas", {})
     known.update({**parts, "VideoRequest": schema})
     return page
+
+
+def _own_schema(endpoint: Endpoint) -> dict[str, Any]:
+    """Return the request's schema with the fields and defaults of a sibling endpoint."""
+    schema = VideoRequest.model_json_schema(ref_template=_REF)
+    parts = schema.pop("$defs", {})
+    fields: dict[str, Any] = schema["properties"]
+    for name, default in endpoint.defaults.items():
+        fields[name] = {**fields[name], "default": default}
+    kind = endpoint.kind
+    if not kind.takes_lists:
+        del fields["images"], fields["videos"]
+    if kind.field is not None:
+        item = parts["ImageConditioning"]["properties"].get(kind.field)
+        fields[kind.field] = item or {"$ref": _REF.format(model="VideoConditioning")}
+        schema["required"] = [*schema["required"], kind.field]
+    return {**schema, "title": endpoint.id}

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from blocks.media_store import MediaStore
 from blocks.run_notes import noted_failure, noted_run
+from deployments.gateway.endpoint_ids import kind_of
 from deployments.gateway.failures import TIMEOUT_TYPE, Failure
 from deployments.gateway.files.own import with_public_file
 from deployments.gateway.hosts import address_of
@@ -63,7 +64,7 @@ async def failure_of(run: Run, store: MediaStore) -> Failure:
         return Failure.of_type("runner_disconnected", "the worker's process vanished")
     details = await to_thread.run_sync(noted_failure, str(run.id), store)
     if details:
-        return Failure.of_details(details)
+        return Failure.of_details(kind_of(run.endpoint).own_details(details))
     said = (run.message or "").removeprefix(_SAID_FIRST)
     if said.startswith(_REFUSED):
         return Failure.of_request((), said.removeprefix(_REFUSED), type="value_error")

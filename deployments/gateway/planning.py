@@ -54,7 +54,7 @@ def _plan_at(endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
     async def plan(request: Request, asks: Asks) -> Response:
         house: House = request.app.state.house
         body = await body_of(request)
-        asked = await video_request(body, house=house, asks=asks)
+        asked = await video_request(body, endpoint, house=house, asks=asks)
         made = await to_thread.run_sync(_planned, asked, endpoint, house.store, limiter=_AT_A_TIME)
         return JSONResponse(made.model_dump(mode="json"))
 

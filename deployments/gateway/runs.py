@@ -142,7 +142,7 @@ async def create(
     timed = [] if order.start_by is None else [TIMED]
     return await prefect.create_flow_run_from_deployment(
         endpoint.deployment,
-        parameters={**endpoint.parameters, "request": order.request.model_dump(mode="json")},
+        parameters={"request": order.request.model_dump(mode="json")},
         name=order.request.headline,
         tags=[
             TAG,

@@ -44,7 +44,7 @@ async def submitted(request: Request, endpoint: Endpoint, asks: Caller) -> Run:
         priority=priority_of(request.headers),
         start_by=start_by(request.headers),
         notes=notes_of(request.headers),
-        request=await video_request(body, house=house, asks=asks),
+        request=await video_request(body, endpoint, house=house, asks=asks),
         labels={} if target is None else target.labels,
         tags=() if target is None else (WEBHOOK,),
     )
