@@ -35,6 +35,7 @@ from deployments.gateway.metrics import Measured, Metrics
 from deployments.gateway.metrics import router as metrics
 from deployments.gateway.once import Once
 from deployments.gateway.openapi import with_requests
+from deployments.gateway.page import router as page
 from deployments.gateway.planning import add_plan
 from deployments.gateway.queue_routes import add_queue
 from deployments.gateway.stream import add_stream
@@ -77,7 +78,8 @@ def create_app(house: House) -> FastAPI:
         add_direct_run(router, endpoint)
         add_plan(router, endpoint)
     app.include_router(router)
-    for more in (tokens, listing, health, storage, cdn, downloads, webhooks, metrics):
+    routers = (tokens, listing, health, storage, cdn, downloads, webhooks, metrics, page)
+    for more in routers:
         app.include_router(more)
     _answer_errors(app)
     app.openapi = lambda: _page(app)  # type: ignore[method-assign]  # as FastAPI's docs do

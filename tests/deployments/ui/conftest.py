@@ -42,11 +42,12 @@ class Site:
     url: str
     api: str
     files: str
+    gateway: str
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server as `prefect server start` starts it, and a worker as `ltx worker` does.
+    """A server as `prefect server start` starts it, and a worker and a gateway as ours do.
 
     The blocks have their names of every day, `default`, because server and home are new. The
     store's folder is served over HTTP: no browser opens a link from a page to a file.
@@ -60,6 +61,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_API_URL": f"{root}/api",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",  # how soon a cancelled run is heard of
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "OMP_NUM_THREADS": "1",
     }
@@ -76,8 +78,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 public_base_url=f"{files}/store",
                 limits=FetchLimits(trusted_hosts=("127.0.0.1",)),
             ).save("default")
-        with _program(worker, home, environment):
-            yield Site(url=root, api=f"{root}/api", files=files)
+        at = f"http://127.0.0.1:{_free_port()}"
+        gateway = ["ltx", "gateway", "--port", at.rpartition(":")[2]]
+        with _program(worker, home, environment), _program(gateway, home, environment):
+            _wait_for(f"{at}/health")
+            yield Site(url=root, api=f"{root}/api", files=files, gateway=at)
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -99,7 +104,7 @@ def _serving(folder: Path) -> Iterator[str]:
 @contextmanager
 def _program(command: list[str], home: Path, environment: dict[str, str]) -> Iterator[None]:
     name, *arguments = command
-    with (home / f"{name}.log").open("wb") as log:
+    with (home / f"{'-'.join(command[:2])}.log").open("wb") as log:
         process = subprocess.Popen(
             [str(BIN / name), *arguments],
             cwd=home,
