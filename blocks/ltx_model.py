@@ -86,6 +86,15 @@ class LTXModel(Block):
         return self._found.identity(dtype=self._dtype, device=self._device, options=self.options)
 
     @property
+    def weights(self) -> Checkpoint:
+        """What is found under the checkpoint's name, not loaded.
+
+        Raises:
+            Misconfigured: There is no such checkpoint.
+        """
+        return self._found
+
+    @property
     def shape(self) -> ModelShape:
         """The model's sizes, for estimates.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import FlowPauseTimeout, ObjectNotFound
@@ -39,6 +40,8 @@ ENTRYPOINTS: Mapping[str, str] = {
 _HERE = "this-machine"
 _SEARCHED = 200
 _SHORTEST = 4
+_LET_GO_SECONDS = 5
+"""A Prefect worker dies of a run that it is to take up before it has let go of it."""
 
 
 def find_run(named: str) -> FlowRun:
@@ -136,11 +139,17 @@ def continue_run(run: FlowRun) -> Any:
     flow = _flow_of(run)
     with get_client(sync_client=True) as client:
         end_tasks(run, client)
-        client.set_flow_run_state(run.id, AwaitingRetry(message="ltx resume"), force=True)
+        client.set_flow_run_state(run.id, _to_be_taken_up(run), force=True)
         again = client.read_flow_run(run.id)
     if run.work_pool_name is not None:
         return None
     return run_flow(flow, flow_run=again)
+
+
+def _to_be_taken_up(run: FlowRun) -> State[Any]:
+    """Return the state of a run that goes on: at a pool once its worker has let go of it."""
+    wait = timedelta(seconds=0 if run.work_pool_name is None else _LET_GO_SECONDS)
+    return AwaitingRetry(scheduled_time=datetime.now(UTC) + wait, message="ltx resume")
 
 
 def flow_name(run: FlowRun) -> str:

@@ -36,8 +36,6 @@ MOST_DRAFTS = 16
     name="draft-videos",
     flow_run_name="{drafts} drafts: {request.headline}",
     on_failure=[report_failure],
-    on_crashed=[report_failure],
-    on_cancellation=[report_failure],
 )
 def draft_videos(  # noqa: PLR0917 - the fields of the run form
     request: VideoRequest,

@@ -22,8 +22,6 @@ from ltxv.unsupported import refuse_unsupported
     name="generate-video",
     flow_run_name="{request.headline}",
     on_failure=[report_failure],
-    on_crashed=[report_failure],
-    on_cancellation=[report_failure],
 )
 def generate_video(  # noqa: PLR0917 - the fields of the run form
     request: VideoRequest,

@@ -18,6 +18,7 @@ from ltxv.result import File, VideoResult
 from tasks.clip import Clip
 from tasks.finish import FinishWork, finish
 from tasks.ledger import Ledger
+from tasks.patience import patiently
 from tasks.tell_operator import tell_operator
 from tasks.upload import upload
 from tasks.verdict_page import passed_page
@@ -57,7 +58,8 @@ def publish(
     )
     run = flow_run.get_id()
     if run is not None:
-        note_run(run, RunNote(result=result, sheet=clip.sheet), use.store)
+        note = RunNote(result=result, sheet=clip.sheet)
+        patiently(lambda: note_run(run, note, use.store))
     report(result, plan, sheet=clip.sheet, store=use.store)
     tell_operator(_safety_page(clip, prepared, use.safety), key="safety")
     return result

@@ -27,8 +27,6 @@ from tasks.ledger import tell_note
     name="sweep-settings",
     flow_run_name="sweep: {request.headline}",
     on_failure=[report_failure],
-    on_crashed=[report_failure],
-    on_cancellation=[report_failure],
 )
 def sweep_settings(  # noqa: PLR0917 - the fields of the run form
     request: VideoRequest,

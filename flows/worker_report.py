@@ -23,10 +23,11 @@ def report_part(stages: Sequence[StageRecord], *, videos: int) -> None:
 
 
 def report_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001
-    """Tell the worker that a run failed, crashed or was cancelled; a hook of the flows."""
-    if state.is_crashed() or state.is_cancelled() or state.is_cancelling():
-        tell_worker("/failures", {"kind": "crashed" if state.is_crashed() else "cancelled"})
-        return
+    """Tell the worker that a run failed: a hook of the flows.
+
+    None for crashes and cancelled runs: their hooks are called by the Prefect worker, which would
+    load the flows for it, and keep the run's slot meanwhile.
+    """
     error = state.result(raise_on_failure=False)
     kind = type(error).__name__ if isinstance(error, LTXError) else "InternalError"
     told = {"kind": _WORD.sub("_", kind).lower()}

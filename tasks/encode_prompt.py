@@ -9,6 +9,7 @@ from blocks.media_store import MediaStore
 from ltxv.engine import PromptWork
 from ltxv.refs import EmbeddingRef
 from tasks.gpu_time import gpu_time
+from tasks.patience import kept
 from tasks.stage import stage
 
 
@@ -26,5 +27,5 @@ def encode_prompt(*, work: PromptWork, model: LTXModel, store: MediaStore) -> Em
     """
     with gpu_time("encode_prompt"):
         content = model.engine().encode_prompt(work)
-    stored = store.put(content, folder="prompts", suffix=".safetensors")
+    stored = kept(content, folder="prompts", suffix=".safetensors", store=store)
     return EmbeddingRef(**stored.model_dump())

@@ -18,6 +18,7 @@ from ltxv.refs import LatentRef, MediaRef, Ref
 from ltxv.safety import Verdict
 from tasks.clip import Clip
 from tasks.decode import decode
+from tasks.patience import kept
 from tasks.reverse import reverse
 from tasks.scratch import scratch
 from tasks.screen_frames import screen_frames
@@ -97,7 +98,7 @@ def finish(
             signed = folder / "signed.mp4"
             credentials.seal(file, signed, claims=work.provenance.claims)
             file = signed
-        video = store.put(file, folder="clips", suffix=".mp4")
+        video = kept(file, folder="clips", suffix=".mp4", store=store)
     return _clip(video, frames, verdict, frame_rate=work.frame_rate, store=store)
 
 
@@ -117,6 +118,6 @@ def _clip(
             frames=count,
             frame_rate=frame_rate,
         ),
-        sheet=store.put(sheet, folder="sheets", suffix=".jpg"),
+        sheet=kept(sheet, folder="sheets", suffix=".jpg", store=store),
         verdict=verdict,
     )

@@ -7,13 +7,14 @@ import struct
 
 from blocks.media_store import MediaStore
 from ltxv.refs import LatentRef
+from tasks.patience import kept
 
 _LENGTH = struct.Struct("<Q")
 
 
 def keep_latents(content: bytes, store: MediaStore) -> LatentRef:
     """Keep what a pass gave back, safetensors with a tensor ``latents``."""
-    stored = store.put(content, folder="latents", suffix=".safetensors")
+    stored = kept(content, folder="latents", suffix=".safetensors", store=store)
     return LatentRef(**stored.model_dump(), shape=_shape(content))
 
 

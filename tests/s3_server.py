@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -35,6 +36,16 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     folder = tmp_path_factory.mktemp("s3")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
+    server = start_s3(folder, port)
+    try:
+        yield S3Server(f"http://127.0.0.1:{port}")
+    finally:
+        server.kill()
+        server.wait()
+
+
+def start_s3(folder: Path, port: int, **settings: str) -> subprocess.Popen[bytes]:
+    """Start a server and wait until it answers."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -44,18 +55,18 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "IOT_MTLS_ENABLED": "0",  # a second server on a fixed port
+        **settings,
     }
-    endpoint = f"http://127.0.0.1:{port}"
-    with (folder / "log").open("wb") as log:
+    with (folder / "log").open("ab") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "ministack"], env=environment, stdout=log, stderr=log
         )
     try:
-        _wait_for(endpoint, server)
-        yield S3Server(endpoint)
-    finally:
+        _wait_for(f"http://127.0.0.1:{port}", server)
+    except RuntimeError:
         server.kill()
-        server.wait()
+        raise
+    return server
 
 
 def _wait_for(endpoint: str, server: subprocess.Popen[bytes]) -> None:

@@ -18,7 +18,9 @@ from deployments.cli.gateway import gateway
 from deployments.cli.generate import generate
 from deployments.cli.inspect_clip import inspect_clip
 from deployments.cli.keys import keys
+from deployments.cli.metrics import metrics
 from deployments.cli.plan import plan
+from deployments.cli.prefetch import prefetch
 from deployments.cli.refine import refine
 from deployments.cli.remote import LeftRunning, with_default_deployment
 from deployments.cli.resume import resume
@@ -51,6 +53,8 @@ app.command()(deploy)
 app.command()(demo)
 app.command()(doctor)
 app.command()(engine)
+app.command()(metrics)
+app.command()(prefetch)
 app.add_typer(keys, name="keys")
 app.command()(gateway)
 app.command()(upkeep)

@@ -75,7 +75,7 @@ def worker(  # noqa: PLR0917 - the options of a command
     from deployments.worker.pair import Pair, Settings  # noqa: PLC0415
     from deployments.worker.queue_depth import QueueDepth  # noqa: PLC0415
     from deployments.worker.supervise import Supervisor  # noqa: PLC0415
-    from deployments.worker.whereabouts import DOOR, PREFIX  # noqa: PLC0415
+    from deployments.worker.whereabouts import DOOR, PREFIX, socket_root  # noqa: PLC0415
 
     if not PREFECT_API_URL.value():
         raise Misconfigured(
@@ -83,7 +83,7 @@ def worker(  # noqa: PLR0917 - the options of a command
             "start` and set PREFECT_API_URL to its address"
         )
     reach_server()
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=socket_root()) as folder:
         settings = Settings(
             pool=pool,
             queues=queue or [],

@@ -102,6 +102,7 @@ class EngineProcess:
             job = self._jobs.next(within=_BEAT_SECONDS)
             if job is not None and job.start():
                 self._do(job)
+                self._last_seen = time.monotonic()
             elif self._state == "ready" and self._left_alone():
                 self._turn("draining")
         self._send_away()

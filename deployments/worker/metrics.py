@@ -139,6 +139,11 @@ class _Queues(Collector):
             "Flow runs that are due and wait for a worker.",
             labels=["pool", "queue"],
         )
-        for queue, count in counts.items():
+        for queue, count in counts.waiting.items():
             waiting.add_metric([self._depth.pool, queue], count)
         yield waiting
+        crashed = GaugeMetricFamily(
+            "ltx_crashed_runs", "Flow runs that are Crashed at the server.", labels=["pool"]
+        )
+        crashed.add_metric([self._depth.pool], counts.crashed)
+        yield crashed

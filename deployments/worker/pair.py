@@ -155,6 +155,10 @@ def _environment(at: Path, settings: Settings) -> dict[str, str]:
         SOCKET: str(at),
         WORKER_SOCKET: str(settings.socket_folder / DOOR),
         PARENT: str(os.getpid()),
+        # A worker that takes a run up again before it let go of it dies of it, and it takes runs
+        # that are due within 10 seconds unless told otherwise.
+        "PREFECT_WORKER_PREFETCH_SECONDS": "0",
+        "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2"),
         # Prefect's own handler ends a run whose log nobody reads any more: its worker was killed.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": LINE_HANDLER,
     }

@@ -13,16 +13,24 @@ from pydantic import ValidationError
 from deployments.worker.state import WorkerState
 
 PREFIX = "ltx-worker-"
-"""How the folder with a worker's sockets begins; it is in the folder for temporary files."""
+"""How the folder with a worker's sockets begins."""
 DOOR = "worker.sock"
 """The worker's own socket there."""
 
 _ANSWER_SECONDS = 5.0
+_LONGEST_ROOT = 70
+"""Characters; the path of a Unix socket has 107 at most."""
+
+
+def socket_root() -> Path:
+    """Return where workers put the folders with their sockets."""
+    usual = tempfile.gettempdir()
+    return Path(usual if len(usual) <= _LONGEST_ROOT else "/tmp")  # noqa: S108 - folders in it are ours alone
 
 
 def workers_here(pool: str) -> Iterator[WorkerState]:
     """Yield what this user's workers of a pool say; one that was killed says nothing."""
-    for door in sorted(Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{DOOR}")):
+    for door in sorted(socket_root().glob(f"{PREFIX}*/{DOOR}")):
         state = _asked(door)
         if state is not None and state.pool == pool:
             yield state

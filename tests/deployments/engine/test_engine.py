@@ -58,12 +58,16 @@ class Served:
 
 
 @contextmanager
-def served(*options: str, memory: int | None = None) -> Iterator[Served]:
+def served(
+    *options: str, memory: int | None = None, file_size: int | None = None
+) -> Iterator[Served]:
     """Run an engine on a socket of its own until the end of the block."""
 
     def limit() -> None:
         if memory is not None:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        if file_size is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
 
     with tempfile.TemporaryDirectory(prefix="ltx-e-") as folder:
         socket = Path(folder) / "engine.sock"
@@ -315,6 +319,17 @@ def test_an_engine_that_is_killed_fails_one_try() -> None:
         finally:
             again.kill()
             again.wait()
+
+
+@pytest.mark.slow
+def test_an_engine_whose_scratch_is_full_serves_what_needs_none() -> None:
+    """A job whose inputs cannot be kept is an error of the moment that says so."""
+    with served(file_size=1024) as engine:
+        prompt = prompt_of(engine.client)
+        for _ in range(2):
+            with pytest.raises(Transient, match="scratch cannot keep it: File too large"):
+                engine.client.first_pass(first_work(), prompt=prompt, items=[], on_step=silent)
+            assert prompt_of(engine.client) == prompt
 
 
 def test_after_a_fault_the_engine_starts_anew() -> None:

@@ -54,6 +54,7 @@ class Running:
                 "PREFECT_API_URL": str(PREFECT_API_URL.value()),
                 "PREFECT_WORKER_QUERY_SECONDS": "1",
                 "LTX_LOG_FORMAT": "json",
+                "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",  # not what the suite has
                 "OMP_NUM_THREADS": "1",
             },
         )
