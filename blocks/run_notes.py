@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from blocks.media_store import MediaStore
-from blocks.media_store.keys import NOTES, failure_name, note_name
+from blocks.media_store.keys import NOTES, OUTPUTS, failure_name, note_name
 from ltxv.errors import LTXError, Refused, Transient
 from ltxv.frozen import Frozen
 from ltxv.refs import Ref
-from ltxv.result import VideoResult
+from ltxv.result import File, VideoResult
 
 
 class RunNote(Frozen):
@@ -45,6 +45,16 @@ def noted_run(run: str, store: MediaStore) -> RunNote | None:
         return None if content is None else RunNote.model_validate_json(content)
     except ValidationError:
         return None
+
+
+def published_name(video: File, store: MediaStore) -> str:
+    """Return the name that a run's video has among the outputs of its store.
+
+    Whatever its address was when it was noted: a signed one may say the bucket in several ways.
+    """
+    key = store.key_of(video.url) or ""
+    name = key.removeprefix(f"{OUTPUTS}/")
+    return name if key != name else video.file_name
 
 
 def note_failure(run: str, error: LTXError, store: MediaStore) -> None:

@@ -15,6 +15,7 @@ from blocks.saved import DEFAULT, saved
 from blocks.upload_parts import remove_left_parts
 from blocks.uploads import Uploads
 from flows.plain_errors import log_errors_plainly
+from flows.results_over import remove_results_over
 from flows.runs_needed import runs_needed
 from tasks.tell_operator import tell_operator
 
@@ -33,10 +34,11 @@ def upkeep(
 ) -> Cleaned:
     """Remove from a store what nobody has used for long, and the oldest of what is too much.
 
-    Finished videos and everything else under `outputs/` stay, but for what callers sent to the
-    gateway for a while. What a stage made is first taken out of use, and removed by a later run of
-    this flow once the grace is over, so that no run loses what it was just given. The note of what
-    a run made stays while that run, or the batch that it is part of, can be gone on with.
+    Finished videos and everything else under `outputs/` stay, but for uploads and results that
+    callers of the gateway wanted for a while. What a stage made is first taken out of use, and
+    removed by a later run of this flow once the grace is over, so that no run loses what it was
+    just given. The note of what a run made stays while that run, or the batch that it is part of,
+    can be gone on with.
 
     Args:
         store: Name of the saved LTX Media Store block.
@@ -60,21 +62,23 @@ def upkeep(
         grace=grace_hours * _HOUR,
     )
     kept = saved(MediaStore, store)
-    cleaned = _without_uploads(kept.clean(limits, needed=runs_needed, dry_run=dry_run), kept)
+    cleaned = _without_ended(kept.clean(limits, needed=runs_needed, dry_run=dry_run), kept)
     get_run_logger().info(summary(cleaned))
     tell_operator(_page(cleaned), key="upkeep", description="What the store no longer has")
     return cleaned
 
 
-def _without_uploads(cleaned: Cleaned, store: MediaStore) -> Cleaned:
-    """Remove uploads that ended as well, and say so."""
+def _without_ended(cleaned: Cleaned, store: MediaStore) -> Cleaned:
+    """Remove uploads and results as well whose senders wanted them for a while, and say so."""
     ended = Uploads(store).remove_ended(dry_run=cleaned.dry_run)
     left = remove_left_parts(store, dry_run=cleaned.dry_run)
+    over = remove_results_over(store, dry_run=cleaned.dry_run)
     return cleaned.model_copy(
         update={
             "uploads": ended.files + left.files,
-            "freed_bytes": cleaned.freed_bytes + ended.size + left.size,
-            "published_bytes": cleaned.published_bytes - ended.size,
+            "results": over.files,
+            "freed_bytes": cleaned.freed_bytes + ended.size + left.size + over.size,
+            "published_bytes": cleaned.published_bytes - ended.size - over.size,
         }
     )
 
@@ -84,7 +88,8 @@ def summary(cleaned: Cleaned) -> str:
     return (
         f"{'would free' if cleaned.dry_run else 'freed'} {_shown(cleaned.freed_bytes)}: "
         f"{cleaned.payloads} files of content, {cleaned.notes} notes of runs and "
-        f"{cleaned.leftovers} leftovers, {cleaned.uploads} uploads that ended; "
+        f"{cleaned.leftovers} leftovers, {cleaned.uploads} uploads and "
+        f"{cleaned.results} results whose time is over; "
         f"{cleaned.records} results taken out of use, "
         f"{_shown(cleaned.waiting_bytes)} go after the grace"
     )
@@ -101,7 +106,8 @@ def _page(cleaned: Cleaned) -> str:
 | files of content removed | {cleaned.payloads} |
 | notes of runs removed | {cleaned.notes} |
 | leftovers of dead processes removed | {cleaned.leftovers} |
-| uploads that ended removed | {cleaned.uploads} |
+| uploads removed, their time was over | {cleaned.uploads} |
+| results removed, their time was over | {cleaned.results} |
 | freed | {_shown(cleaned.freed_bytes)} |
 | goes after the grace | {_shown(cleaned.waiting_bytes)} |
 | stays | {_shown(cleaned.kept_bytes)} |

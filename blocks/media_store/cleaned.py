@@ -29,6 +29,9 @@ class Cleaned(Frozen):
     uploads: int = Field(
         default=0, description="Files that callers sent whose time is over, and their remains."
     )
+    results: int = Field(
+        default=0, description="Finished videos that were wanted for a while, which is over."
+    )
     kept_bytes: int = Field(description="Size of what stays, published files left out.")
     published_bytes: int = Field(description="Size of published files, which are never removed.")
     dry_run: bool = Field(description="Whether nothing was removed.")

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 
 from deployments.gateway.failures import Failure
 from deployments.gateway.runs import Priority
+from flows.results_over import LIFETIME
 from ltxv.plain_text import one_line
 
 PRIORITY = "x-fal-queue-priority"
@@ -71,7 +72,7 @@ def notes_of(headers: Headers) -> Mapping[str, str]:
         notes["hint"] = hint
     seconds = lifetime_of(headers)
     if seconds is not None:
-        notes["lifetime"] = str(seconds)
+        notes[LIFETIME] = str(seconds)
     return notes
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from anyio import to_thread
@@ -33,7 +35,8 @@ async def result_of(run: Run, request: Request) -> dict[str, Any]:
     house: House = request.app.state.house
     made = await outcome_of(run, house.store)
     media = address_of(request, "media")
-    return with_public_file(made, store=house.store, seal=house.seal, media=media)
+    public = partial(with_public_file, made, store=house.store, seal=house.seal, media=media)
+    return await to_thread.run_sync(public)
 
 
 async def outcome_of(run: Run, store: MediaStore) -> dict[str, Any]:
@@ -44,6 +47,9 @@ async def outcome_of(run: Run, store: MediaStore) -> dict[str, Any]:
     """
     if not run.succeeded:
         raise await failure_of(run, store)
+    if run.kept_until is not None and run.kept_until <= datetime.now(UTC):
+        said = f"the result was kept until {run.kept_until:%Y-%m-%d %H:%M:%S} UTC, as was asked for"
+        raise Failure(404, said, error_type="not_found")
     note = await to_thread.run_sync(noted_run, str(run.id), store)
     if note is None:
         raise Failure.of_type(

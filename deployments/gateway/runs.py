@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled, Cancelling
 
 from deployments.gateway.endpoint_ids import Endpoint
+from flows.results_over import kept_until
 from flows.run_end import is_over
 from ltxv.request import VideoRequest
 
@@ -84,6 +85,8 @@ class Run:
     waits: bool
     """Whether a worker is still to take it."""
     labels: Mapping[str, Any]
+    kept_until: datetime | None = None
+    """When its result is gone, as its sender asked."""
 
     @property
     def over(self) -> bool:
@@ -120,6 +123,7 @@ class Run:
             due=run.next_scheduled_start_time or run.expected_start_time,
             waits=run.state.type == StateType.SCHEDULED,
             labels=run.labels,
+            kept_until=kept_until(run),
         )
 
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from blocks.local_media import replace_media
 from blocks.media_store import MediaStore
 from blocks.media_store.keys import OUTPUTS
+from blocks.run_notes import published_name
 from blocks.uploads import Uploads
 from deployments.gateway.access.caller import Caller
 from deployments.gateway.access.seal import Seal
@@ -17,6 +18,7 @@ from deployments.gateway.files.addresses import OUTPUT, output_address
 from deployments.gateway.house import House
 from ltxv.errors import Loc, Refused
 from ltxv.request import VideoRequest
+from ltxv.result import File
 
 _UPLOAD = re.compile(r"(?:/media)?/files/([0-9a-f]{32})/([^/]+)")
 _OUTPUT = re.compile(r"(?:/media)?/outputs/([0-9a-f]{32})/(.+)")
@@ -62,12 +64,12 @@ def with_public_file(
         media: Address of the door ``media`` as the caller reaches it.
     """
     video = made["video"]
-    key = store.key_of(str(video["url"]))
-    if key is None or not key.startswith(f"{OUTPUTS}/"):
+    name = published_name(File.model_validate(video), store)
+    if store.own_place(OUTPUTS).find(name) is None:
         return dict(made)
-    url = store.url(key)
+    url = store.url(f"{OUTPUTS}/{name}")
     if url.startswith("file:"):
-        url = output_address(key.removeprefix(f"{OUTPUTS}/"), media, seal)
+        url = output_address(name, media, seal)
     return {**made, "video": {**video, "url": url}}
 
 

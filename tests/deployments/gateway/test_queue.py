@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
@@ -264,3 +265,17 @@ def test_a_request_that_nobody_begins_in_time_is_given_up(gateway: Gateway) -> N
     state = run_of(id_).state
     assert state is not None
     assert state.is_cancelled()
+
+
+def test_a_result_is_kept_for_as_long_as_was_asked_for(gateway: Gateway) -> None:
+    """A second later it is gone, and the answer says since when."""
+    headers = {"x-fal-object-lifecycle-preference": '{"expiration_duration_seconds": 1}'}
+    with gateway.client() as client:
+        asked = {"prompt": f"a cat {uuid.uuid4()}"}
+        id_ = client.post(SUBMIT, json=asked, headers=headers).json()["request_id"]
+    complete(gateway, id_)
+    wait_for(gateway, f"{REQUESTS}/{id_}/status", "COMPLETED")
+    time.sleep(1.1)
+    gone = gateway.get(f"{REQUESTS}/{id_}")
+    assert gone.status_code == 404
+    assert gone.json()["message"].startswith("the result was kept until 2")
