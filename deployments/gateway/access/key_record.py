@@ -52,12 +52,12 @@ class KeyRecord(Frozen):
     limits: KeyLimits = KeyLimits()
 
     def opens_with(self, secret: str) -> bool:
-        """Say whether the key is in force and this is its secret."""
+        """Say whether this is its secret; whether the key is in force is another question."""
         digest = digest_of_secret(secret)
         is_new = hmac.compare_digest(digest, self.secret_sha256)
         is_old = hmac.compare_digest(digest, self.old_sha256 or "")
         still = self.old_until is not None and datetime.now(UTC) < self.old_until
-        return self.revoked is None and (is_new or (is_old and still))
+        return is_new or (is_old and still)
 
 
 class NewKey(NamedTuple):
