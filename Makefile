@@ -11,7 +11,7 @@ CLIENTS := tests/clients
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 
-.PHONY: help install browser demo test test-slow pictures lint bench bench-gpu bench-media clean
+.PHONY: help install browser servers demo test test-slow pictures lint bench bench-gpu bench-media clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,13 +39,19 @@ browser:  ## Install a Chromium, with which the slow tests look at pages, if the
 	{ $(AS_ROOT) apt-get -qq update && $(AS_ROOT) apt-get -qq install --yes chromium; } >/dev/null || \
 	{ echo "There is no Chromium and apt-get cannot install one: put it on the PATH as chromium"; exit 1; }
 
+servers:  ## Install Postgres and Redis, with which the slow tests run a fleet, if they are missing
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && command -v redis-server >/dev/null || \
+	{ $(AS_ROOT) apt-get -qq update && \
+		$(AS_ROOT) apt-get -qq install --yes postgresql redis-server; } >/dev/null || \
+	{ echo "apt-get cannot install postgresql and redis-server: install them"; exit 1; }
+
 demo: install  ## Make a video from sample media; its address is in the last line
 	@$(BIN)/ltx demo
 
 test: install  ## Run the tests, but for the slow ones
 	$(BIN)/pytest $(BESIDE)
 
-test-slow: install browser $(CLIENTS)/node_modules  ## Run the slow tests; needs Node.js with npm
+test-slow: install browser servers $(CLIENTS)/node_modules  ## Run the slow tests; needs Node.js with npm
 	$(BIN)/pytest $(BESIDE) -m slow
 
 pictures: install browser  ## Make the pictures of the docs anew that show pages

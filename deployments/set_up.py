@@ -43,8 +43,10 @@ def _make_bucket(store: MediaStore) -> None:
         return  # a folder is made at its first use, a bucket of AWS by its owner
     import s3fs  # noqa: PLC0415 - heavy
 
-    secret = None if store.secret is None else store.secret.get_secret_value()
-    files = s3fs.S3FileSystem(endpoint_url=store.endpoint_url, key=store.key, secret=secret)
+    key, secret = (
+        None if given is None else given.get_secret_value() for given in (store.key, store.secret)
+    )
+    files = s3fs.S3FileSystem(endpoint_url=store.endpoint_url, key=key, secret=secret)
     bucket = store.root.removeprefix("s3://").partition("/")[0]
     if not files.exists(bucket):
         files.mkdir(bucket)
