@@ -22,9 +22,12 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.deployments.runner import RunnerDeployment
 from prefect.settings import PREFECT_API_URL
 from prefect.types.entrypoint import EntrypointType
+from pytest_httpserver import HTTPServer
 
+from deployments.doctor import examine_pool
 from deployments.worker.whereabouts import workers_here
 from flows.generate import generate_video
+from tests.collector import collect, sent
 from tests.deployments.worker.test_metrics import free_port, samples
 from tests.flows.conftest import House, new_house, small_request
 
@@ -36,7 +39,7 @@ LTX = Path(sys.executable).with_name("ltx")
 class Running:
     """A worker on a pool of its own, with a deployment of generate_video there."""
 
-    def __init__(self, house: House, folder: Path) -> None:
+    def __init__(self, house: House, folder: Path, **environment: str) -> None:
         self.house = house
         self.pool = f"gpu-{uuid.uuid4().hex[:8]}"
         with get_client(sync_client=True) as client:
@@ -56,6 +59,7 @@ class Running:
                 "LTX_LOG_FORMAT": "json",
                 "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",  # not what the suite has
                 "OMP_NUM_THREADS": "1",
+                **environment,
             },
         )
         self.wait_for("worker online")
@@ -111,9 +115,13 @@ def ended(run: FlowRun, *, seconds: float = 240) -> FlowRun:
 
 
 @pytest.fixture
-def running(new_house: Callable[..., House], tmp_path: Path) -> Iterator[Running]:
-    """A worker that is online."""
-    one = Running(new_house(), tmp_path)
+def running(
+    new_house: Callable[..., House], tmp_path: Path, httpserver: HTTPServer
+) -> Iterator[Running]:
+    """A worker that is online, and traced."""
+    collect(httpserver)
+    endpoint = httpserver.url_for("").rstrip("/")
+    one = Running(new_house(), tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
     try:
         yield one
     finally:
@@ -126,7 +134,9 @@ def running(new_house: Callable[..., House], tmp_path: Path) -> Iterator[Running
 
 
 @pytest.mark.slow
-def test_a_worker_serves_runs_survives_its_engine_and_ends_cleanly(running: Running) -> None:
+def test_a_worker_serves_runs_survives_its_engine_and_ends_cleanly(
+    running: Running, httpserver: HTTPServer
+) -> None:
     """Runs share an engine; one that is killed costs a try; SIGTERM lets runs at hand finish."""
     runs = [running.ask(seed=1), running.ask(seed=2)]
     states = [ended(run).state for run in runs]
@@ -142,7 +152,9 @@ def test_a_worker_serves_runs_survives_its_engine_and_ends_cleanly(running: Runn
     (mine,) = workers_here(running.pool)
     assert (mine.pid, mine.pairs[0].engine) == (running.process.pid, "ready")
     logged = [json.loads(line) for line in running.said().splitlines()]
-    stages = {line["stage"] for line in logged if line.get("flow_run") == str(runs[0].id)}
+    (engine,) = [one for one in examine_pool(running.pool) if one.name == "pool engine"]
+    assert (engine.state, "is ready" in engine.detail) == ("ok", True)
+    stages = {line.get("stage") for line in logged if line.get("flow_run") == str(runs[0].id)}
     assert stages >= {"first_pass", "second_pass", "decode"}
 
     steps = {"first_pass_number_of_steps": 20, "number_of_frames": 65}
@@ -166,6 +178,28 @@ def test_a_worker_serves_runs_survives_its_engine_and_ends_cleanly(running: Runn
     assert state is not None
     assert state.is_completed() or state.is_scheduled(), state
     assert "ended" in running.said()
+    traced_through(httpserver, runs[0])
+
+
+def traced_through(collector: HTTPServer, run: FlowRun) -> None:
+    """Assert that a run was one trace, from the flow by its stage to the engine's work."""
+    spans = sent(collector)
+    by_id = {span.id: span for span in spans}
+    (work,) = [
+        span
+        for span in spans
+        if span.name == "engine first_pass" and span.attributes["ltx.flow_run"] == str(run.id)
+    ]
+    chain = [work]
+    while chain[-1].parent in by_id:
+        chain.append(by_id[chain[-1].parent])
+    flow = chain[-1]
+    assert (flow.service, flow.name) == ("ltx-flow", "generate-video")
+    assert ("ltx-flow", "first_pass") in [(span.service, span.name) for span in chain]
+    assert work.service == "ltx-engine"
+    assert {span.trace for span in chain} == {work.trace}
+    assert work.attributes["ltx.outcome"] == "done"
+    assert flow.attributes["ltx.flow_run"] == str(run.id)
 
 
 def test_a_worker_needs_a_server_and_gpus_that_are_there() -> None:
