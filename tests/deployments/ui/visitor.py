@@ -31,15 +31,6 @@ BARRIERS = """
 async () => (await axe.run()).violations.flatMap(({ id, help, nodes }) =>
   nodes.map(({ target, failureSummary }) => `${id} at ${target}: ${help}. ${failureSummary}`))
 """
-LISTEN = """
-() => {
-  window.told = [];
-  const hear = () => told.push(document.querySelector(".request .state")?.textContent ?? "");
-  const list = document.getElementById("requests");
-  new MutationObserver(hear).observe(list, { childList: true, subtree: true });
-}
-"""
-"""Keeps all that the newest request's card says in `told`."""
 
 
 class Visitor(Seen):
@@ -80,7 +71,8 @@ class Visitor(Seen):
         found: list[str] = self.page.evaluate(BARRIERS)
         return found
 
-    @property
-    def newest(self) -> Locator:
-        """The request that was made last."""
-        return self.page.locator(".request").first
+    def send(self) -> Locator:
+        """Send the form by keyboard; return the card of the request that came of it."""
+        with self.page.expect_response("**/multiconditioning") as answer:
+            self.field("Prompt").press("Control+Enter")
+        return self.page.locator(f"[data-id='{answer.value.json()['request_id']}']")

@@ -85,11 +85,19 @@ export class Requests {
       const ahead = status.queue_position ?? 0;
       this.#state(card, ahead ? `In the queue, ${ahead} before it` : "In the queue, next");
     }
-    for (const line of status.logs ?? []) this.#line(card, line.message);
+    for (const line of status.logs ?? []) this.#line(card, line);
     if (status.status === "IN_PROGRESS" && card.dataset.said !== "line") this.#state(card, "Begun …");
   }
 
-  #line(card, message) {
+  #line(card, { timestamp, message }) {
+    const log = card.querySelector(".log");
+    const known = (log.known ??= new Set());
+    if (known.has(timestamp + message)) return;
+    known.add(timestamp + message);
+    log.hidden = false;
+    const entry = document.createElement("li");
+    entry.textContent = message;
+    log.querySelector("ol").append(entry);
     const [, stage, done, total] = message.match(STEP) ?? [];
     const bar = card.querySelector("progress");
     bar.hidden = false;
