@@ -9,10 +9,12 @@ from pydantic import BaseModel, Field
 
 from deployments.gateway.access.caller import Caller
 from deployments.gateway.access.guard import TOKEN, caller
+from deployments.gateway.openapi import ERRORS
+from deployments.gateway.small_body import body_schema, small_body
 
 _LONGEST_SECONDS = 3600
 
-router = APIRouter(tags=["access"])
+router = APIRouter(tags=["access"], responses=ERRORS)
 
 App = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9._/-]*[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=200)
@@ -30,10 +32,14 @@ class TokenRequest(BaseModel):
     )
 
 
-@router.post("/rest/tokens/", summary="Make a token for a browser")
+@router.post(
+    "/rest/tokens/", summary="Make a token for a browser", openapi_extra=body_schema(TokenRequest)
+)
 @router.post("/rest/tokens", include_in_schema=False)
 async def make_token(
-    request: Request, asked: TokenRequest, asks: Annotated[Caller, Depends(caller)]
+    request: Request,
+    asks: Annotated[Caller, Depends(caller)],
+    asked: Annotated[TokenRequest, Depends(small_body(TokenRequest))],
 ) -> str:
     """Return a token that opens some applications for a while, to be sent as `fal_jwt_token`."""
     token: str = request.app.state.house.seal.sign(

@@ -30,6 +30,7 @@ from deployments.gateway.files.ticket import Ticket, opened
 from deployments.gateway.hosts import address_of
 from deployments.gateway.house import House
 from deployments.gateway.openapi import ERRORS
+from deployments.gateway.small_body import body_schema, small_body
 
 router = APIRouter(tags=["files"], responses=ERRORS)
 
@@ -43,6 +44,9 @@ class UploadRequest(BaseModel):
 
     content_type: str | None = Field(default=None, max_length=200)
     file_name: str | None = Field(default=None, max_length=1000)
+
+
+_ASKED = body_schema(UploadRequest)
 
 
 class UploadPlace(BaseModel):
@@ -61,9 +65,17 @@ class CdnToken(BaseModel):
     expires_at: datetime
 
 
-@router.post("/rest/storage/upload/initiate", summary="Begin an upload")
-@router.post("/rest/storage/upload/initiate-multipart", summary="Begin an upload in parts")
-async def initiate(request: Request, asked: UploadRequest, asks: Asks) -> UploadPlace:
+@router.post("/rest/storage/upload/initiate", summary="Begin an upload", openapi_extra=_ASKED)
+@router.post(
+    "/rest/storage/upload/initiate-multipart",
+    summary="Begin an upload in parts",
+    openapi_extra=_ASKED,
+)
+async def initiate(
+    request: Request,
+    asks: Asks,
+    asked: Annotated[UploadRequest, Depends(small_body(UploadRequest))],
+) -> UploadPlace:
     """Return the address to PUT a file to, good for an hour, and the one it will have.
 
     A file in parts is sent to `{path}/{number}{query}` of the first, in any order, and completed by

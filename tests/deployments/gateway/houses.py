@@ -20,9 +20,9 @@ WEBHOOK_KEY = WebhookKey(GatewayIdentity.made().webhook_key.get_secret_value())
 HERE = "http://127.0.0.1:8000"
 
 
-def house_of(store: MediaStore, **settings: Any) -> House:
+def house_of(store: MediaStore, *, needs_keys: bool = False, **settings: Any) -> House:
     """Return what a gateway in front of a store was started with."""
-    keys = KeyRing(store)
+    keys = KeyRing(store, needs_keys=needs_keys)
     return House(
         store=store,
         endpoints={},

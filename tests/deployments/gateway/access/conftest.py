@@ -1,25 +1,21 @@
-"""A gateway that does nothing but ask who is there."""
+"""A gateway that also says who asks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated
 
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import Depends
 from starlette.testclient import TestClient
 
 from deployments.gateway.access.caller import Caller
-from deployments.gateway.access.denied import Denied, answer_denied
 from deployments.gateway.access.guard import admin, caller
 from deployments.gateway.access.key_ring import KeyRing
-from deployments.gateway.access.seal import Seal
-from deployments.gateway.access.tokens import router
+from deployments.gateway.app import create_app
+from tests.deployments.gateway.houses import HERE, house_of
 from tests.stores import in_folder
-
-SECRET = "a secret of all gateways of the house"
 
 
 @pytest.fixture
@@ -32,12 +28,8 @@ def ring(tmp_path: Path) -> KeyRing:
 def door(tmp_path: Path) -> Callable[..., TestClient]:
     """Return a function that opens a gateway before the same store."""
 
-    def open_door(address: str = "http://127.0.0.1:8000", **settings: bool) -> TestClient:
-        app = FastAPI()
-        ring = KeyRing(in_folder(tmp_path / "store").store, **settings)
-        app.state.house = SimpleNamespace(keys=ring, seal=Seal(SECRET), public_address=None)
-        app.add_exception_handler(Denied, answer_denied)
-        app.include_router(router)
+    def open_door(address: str = HERE, **settings: bool) -> TestClient:
+        app = create_app(house_of(in_folder(tmp_path / "store").store, **settings))
 
         @app.get("/queue/{path:path}")
         async def who(asks: Annotated[Caller, Depends(caller)]) -> dict[str, str]:

@@ -132,7 +132,7 @@ def test_without_keys_this_machine_alone_may_ask(door: Door) -> None:
     assert door().get(ASK).json() == {"key": "nobody", "scope": "admin"}
     assert door().get(ASK, headers=authorized("whatever")).status_code == 200
     assert door().get(ASK, headers={"origin": "http://localhost:3000"}).status_code == 200
-    assert door("http://queue.fal.run").get(ASK).status_code == 200
+    assert door("http://queue.fal.run").get(ASK.removeprefix("/queue")).status_code == 200
     for origin in ("https://evil.example", "null", "http://[", "http://127.0.0.1.evil.example"):
         assert door().get(ASK, headers={"origin": origin}).status_code == 403
     assert door("http://rebound.evil.example").get(ASK).status_code == 403

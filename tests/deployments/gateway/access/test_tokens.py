@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from deployments.gateway.access.key_record import NewKey
 from deployments.gateway.access.key_ring import KeyRing
 from deployments.gateway.access.seal import Seal
-from tests.deployments.gateway.access.conftest import SECRET
+from tests.deployments.gateway.houses import SECRET
 
 Door = Callable[..., TestClient]
 APP = "ltx-video-13b-distilled"

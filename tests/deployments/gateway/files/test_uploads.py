@@ -347,3 +347,27 @@ def test_an_empty_file_is_refused(store: MediaStore) -> None:
     door = gateway(store)
     assert door.put(begin(door)["upload_url"], content=b"").status_code == 400
     assert not held(store)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[" * 50_000, b"\xff\xfe", b'"x"', b'{"content_type": 7}', b'{"file_name": {}}'],
+)
+def test_bodies_that_say_nothing_are_refused(store: MediaStore, body: bytes) -> None:
+    """In the endpoint's form."""
+    headers = {"content-type": "application/json"}
+    answer = gateway(store).post(INITIATE, content=body, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"][0] == "body"
+
+
+@pytest.mark.parametrize("path", [INITIATE, PARTS, "/rest/tokens/"])
+def test_large_bodies_are_not_read(store: MediaStore, path: str) -> None:
+    """Of nobody who has no key at all, and of the others up to a limit."""
+    large = b'{"file_name": "' + b"x" * 100_000 + b'"}'
+    key = KeyRing(store).create("alice", scope="user").key
+    door = gateway(store)
+    assert door.post(path, content=large).status_code == 401
+    answer = door.post(path, content=large, headers={"authorization": f"Key {key}"})
+    assert answer.status_code == 413
+    assert answer.json()["detail"][0]["type"] == "file_too_large"
