@@ -17,7 +17,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.gateway.access.denied import Denied, answer_denied
 from deployments.gateway.access.tokens import router as tokens
 from deployments.gateway.board import AWAY, Board
 from deployments.gateway.deadlines import Deadlines
@@ -130,7 +129,6 @@ class _NamedAnswers:
 
 
 def _answer_errors(app: FastAPI) -> None:
-    app.add_exception_handler(Denied, answer_denied)
     app.add_exception_handler(Failure, _answer_failure)
     app.add_exception_handler(LTXError, _answer_ours)
     app.add_exception_handler(RequestValidationError, _answer_invalid)

@@ -30,9 +30,9 @@ async def submitted(request: Request, endpoint: Endpoint, asks: Caller) -> Run:
         asks: Who sent it.
 
     Raises:
-        Failure: A header or the body is not what the endpoint takes.
+        Failure: A header or the body is not what the endpoint takes, or the caller's key allows no
+            more for now.
         Refused: The request is not acceptable.
-        Denied: The caller's key allows no more for now.
     """
     house: House = request.app.state.house
     board: Board = request.app.state.board

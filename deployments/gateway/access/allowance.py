@@ -60,7 +60,7 @@ class Allowance:
         the last that is allowed.
 
         Raises:
-            Denied: The key allows no more for now.
+            Failure: The key allows no more for now.
         """
         record = None if caller == NOBODY else await self._keys.in_force(caller.key_id)
         if record is None and caller != NOBODY:

@@ -28,7 +28,7 @@ async def caller(request: Request) -> Caller:
     out for a while by ``/tokens/`` as ``Bearer`` or as the query parameter ``fal_jwt_token``.
 
     Raises:
-        Denied: There is no key, or none that opens this.
+        Failure: There is no key, or none that opens this.
         LTXError: The store with the keys fails.
     """
     house = request.app.state.house
@@ -53,7 +53,7 @@ async def admin(found: Annotated[Caller, Depends(caller)]) -> Caller:
     """Return who a request comes from, if they run the house.
 
     Raises:
-        Denied: They do not.
+        Failure: They do not.
     """
     if found.scope != "admin":
         raise forbidden("this needs a key with the scope admin; ask the operator for one")
@@ -96,7 +96,7 @@ def _refuse_foreign_page(request: Request) -> None:
     """Refuse web pages of others: without keys, any page that a browser shows could ask.
 
     Raises:
-        Denied: The page, or the name that the machine was asked for by, is not of this machine.
+        Failure: The page, or the name that the machine was asked for by, is not of this machine.
     """
     origin = request.headers.get("origin")
     if origin is not None and not _is_here(_host_of(origin)):

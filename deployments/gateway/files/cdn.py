@@ -9,9 +9,9 @@ from starlette.responses import JSONResponse, Response
 
 from blocks.uploads import new_upload_id
 from deployments.gateway.access.caller import NOBODY, Caller
+from deployments.gateway.access.denied import forbidden, unauthorized
 from deployments.gateway.access.guard import caller
 from deployments.gateway.access.seal import is_token
-from deployments.gateway.failures import Failure
 from deployments.gateway.files.addresses import file_address
 from deployments.gateway.files.bodies import BYTES, PARTS
 from deployments.gateway.files.file_name import file_name, media_type
@@ -32,8 +32,7 @@ async def sender(request: Request) -> Caller:
     """Return who sends a file: the holder of an upload token, or of a key.
 
     Raises:
-        Denied: Neither is in the request.
-        Failure: The token is over, or its key was revoked.
+        Failure: Neither is in the request, the token is over, or its key was revoked.
     """
     house: House = request.app.state.house
     _, _, shown = request.headers.get("authorization", "").partition(" ")
@@ -43,8 +42,7 @@ async def sender(request: Request) -> Caller:
     key_id = str((claims or {}).get("sub", NOBODY.key_id))
     record = None if key_id == NOBODY.key_id else await house.keys.in_force(key_id)
     if record is None:
-        said = "the upload token is not valid here or is over; ask for another one"
-        raise Failure(401, said, error_type="unauthorized")
+        raise unauthorized("the upload token is not valid here or is over; ask for another one")
     return Caller(record.id, "user")
 
 
@@ -82,7 +80,7 @@ async def own_ticket(
     """
     ticket = await opened(upload_id, request.app.state.house, id_=file_id)
     if ticket.owner != sends.key_id or ticket.name != name:
-        raise Failure(403, "the upload is another key's; start your own", error_type="forbidden")
+        raise forbidden("the upload is another key's; start your own")
     return ticket
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from blocks.media_store.keys import OUTPUTS
 from blocks.uploads import Upload, Uploads
 from deployments.gateway.access.caller import Caller
+from deployments.gateway.access.denied import forbidden
 from deployments.gateway.access.guard import caller
 from deployments.gateway.failures import Failure
 from deployments.gateway.files.addresses import OUTPUT
@@ -87,7 +88,7 @@ async def _check_access(upload: Upload, request: Request) -> None:
         return
     try:
         asks = await caller(request)
-    except HTTPException:
+    except Failure:
         asks = None
     if asks is not None and asks.may_see(upload.owner):
         return
@@ -95,4 +96,4 @@ async def _check_access(upload: Upload, request: Request) -> None:
     if access == "hide":
         raise no_file()
     if access == "forbid":
-        raise Failure(403, "the owner of the file allows it to nobody", error_type="forbidden")
+        raise forbidden("the owner of the file lets nobody else open it")

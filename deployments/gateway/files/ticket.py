@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from blocks.uploads import Access, Upload
 from deployments.gateway.access.caller import NOBODY
-from deployments.gateway.failures import Failure
+from deployments.gateway.access.denied import forbidden
 from deployments.gateway.house import House
 from ltxv.frozen import Frozen
 
@@ -73,11 +73,11 @@ async def opened(token: str, house: House, *, id_: str) -> Ticket:
     except ValidationError:
         ticket = None
     if ticket is None or ticket.id != id_:
-        said = "the upload address is not valid here or is over; start the upload anew"
-        raise Failure(403, said, error_type="forbidden")
+        raise forbidden("the upload address is not valid here or is over; start the upload anew")
     is_nobodys = ticket.owner == NOBODY.key_id
     still = house.keys.is_open() if is_nobodys else house.keys.in_force(ticket.owner)
     if not await still:
-        said = "the API key that started the upload opens nothing any more; use another one"
-        raise Failure(403, said, error_type="forbidden")
+        raise forbidden(
+            "the API key that started the upload opens nothing any more; use another one"
+        )
     return ticket

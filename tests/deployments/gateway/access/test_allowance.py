@@ -16,9 +16,9 @@ from prefect.states import Completed, Running, Scheduled
 
 from deployments.gateway.access.allowance import Allowance, key_tag
 from deployments.gateway.access.caller import NOBODY, Caller
-from deployments.gateway.access.denied import Denied
 from deployments.gateway.access.key_record import KeyLimits
 from deployments.gateway.access.key_ring import KeyRing
+from deployments.gateway.failures import Failure
 
 
 @flow
@@ -69,8 +69,8 @@ async def enter(allowance: Allowance, asks: Caller) -> str:
     try:
         async with allowance.admitted(asks):
             await ask(asks.key_id)
-    except Denied as denied:
-        return f"{denied.status_code} {denied.error_type}"
+    except Failure as failure:
+        return f"{failure.status} {failure.error_type}"
     return ""
 
 
@@ -129,5 +129,5 @@ def test_a_key_revoked_meanwhile_is_turned_away(ring: KeyRing) -> None:
         async with Allowance(ring).admitted(asks):
             pass
 
-    with pytest.raises(Denied, match="revoked"):
+    with pytest.raises(Failure, match="revoked"):
         asyncio.run(story())
