@@ -127,8 +127,10 @@ class Once:
         Raises:
             Failure: The key was used for another request.
         """
-        named = hashlib.sha256(key.encode()).hexdigest()
-        made = await create(f"gateway:key:{named}", {BODY: print_})
+        named = f"gateway:key:{hashlib.sha256(key.encode()).hexdigest()}"
+        # What is there already is not created again: that would count against the sender's limits.
+        there = await self._with_keys([named])
+        made = there[0] if there else await create(named, {BODY: print_})
         if made.labels.get(BODY) != print_:
             raise Failure(
                 409,
@@ -176,11 +178,14 @@ class Once:
     async def _before(self, print_: str, era: int) -> FlowRun | None:
         """Return the run whose answer a gateway before this one did not get out."""
         keys = [_key(print_, one, number) for one in (era, era - 1) for number in range(_NUMBERS)]
+        lost = [run for run in await self._with_keys(keys) if not run.labels.get(ARRIVED)]
+        return lost[0] if lost else None
+
+    async def _with_keys(self, keys: list[str]) -> Sequence[FlowRun]:
         found: Sequence[FlowRun] = await self._prefect.read_flow_runs(
             flow_run_filter=FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=keys))
         )
-        lost = [run for run in found if not run.labels.get(ARRIVED)]
-        return lost[0] if lost else None
+        return found
 
     def _see_next(self, earlier: Submission, connection: Connection) -> None:
         """Take a next request over the same connection as a sign that the answer was read."""
