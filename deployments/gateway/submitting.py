@@ -18,7 +18,7 @@ from deployments.gateway.intake import body_of, video_request
 from deployments.gateway.once import Create, Once, fingerprint
 from deployments.gateway.runs import Order, Run, create
 from deployments.gateway.webhooks.target import TAG as WEBHOOK
-from deployments.gateway.webhooks.target import target_of
+from deployments.gateway.webhooks.target import check_delivery, target_of
 
 
 async def submitted(request: Request, endpoint: Endpoint, asks: Caller) -> Run:
@@ -37,6 +37,8 @@ async def submitted(request: Request, endpoint: Endpoint, asks: Caller) -> Run:
     house: House = request.app.state.house
     board: Board = request.app.state.board
     target = target_of(request)
+    if target is not None:
+        await check_delivery(request.app.state.prefect)
     body = await body_of(request)
     order = Order(
         endpoint=endpoint,

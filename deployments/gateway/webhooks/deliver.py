@@ -29,11 +29,10 @@ from deployments.gateway.outcome import outcome_of
 from deployments.gateway.runs import Run
 from deployments.gateway.webhooks.key import WebhookKey
 from deployments.gateway.webhooks.payload import payload_of
-from deployments.gateway.webhooks.target import Target, kept_target
+from deployments.gateway.webhooks.target import DEPLOYMENT, Target, kept_target
 from flows.plain_errors import log_errors_plainly
 from ltxv.errors import Refused, Transient
 
-DEPLOYMENT = "deliver-webhook/cpu"
 DELIVERED = "gateway.webhook.delivered"
 """Label of a request whose sender was told, with the status of the answer."""
 _FIRST_SECONDS, _LATER_SECONDS = 15, 120

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectNotFound
 from starlette.requests import Request
 
 from blocks.internet import FetchLimits
@@ -19,6 +21,8 @@ from ltxv.errors import Refused
 QUERY = "fal_webhook"
 TAG = "webhook"
 """Tag of the flow runs that someone wants to be told of; the automation looks for it."""
+DEPLOYMENT = "deliver-webhook/cpu"
+"""Whose runs deliver; `ltx deploy` makes it, with the automation."""
 _URL = "gateway.webhook"
 _MEDIA = "gateway.webhook.media"
 _PRIVATE = "gateway.webhook.private"
@@ -61,6 +65,19 @@ def target_of(request: Request) -> Target | None:
         wrong = [{**one, "loc": ["query", QUERY]} for one in refused.detail]
         raise Failure.of_details(wrong) from refused
     return target
+
+
+async def check_delivery(prefect: PrefectClient) -> None:
+    """Refuse a request whose sender nobody would tell.
+
+    Raises:
+        Failure: The server was not set up for webhooks.
+    """
+    try:
+        await prefect.read_deployment_by_name(DEPLOYMENT)
+    except ObjectNotFound as error:
+        said = f"webhooks are not set up here: the operator makes {DEPLOYMENT} by `ltx deploy`"
+        raise Failure(503, said, error_type="internal_error") from error
 
 
 def kept_target(run: FlowRun) -> Target | None:

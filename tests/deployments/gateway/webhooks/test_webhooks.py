@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Completed, Crashed, Failed, Running, State
 from pytest_httpserver import HTTPServer
 from starlette.requests import Request
@@ -36,10 +38,11 @@ from deployments.gateway.failures import Failure
 from deployments.gateway.runs import TIMED_OUT
 from deployments.gateway.webhooks.deliver import deliver_webhook
 from deployments.gateway.webhooks.key import WebhookKey
-from deployments.gateway.webhooks.target import TAG, Target, target_of
+from deployments.gateway.webhooks.target import DEPLOYMENT, TAG, Target, target_of
 from ltxv.errors import Refused, Transient
 from ltxv.refs import Ref
 from ltxv.result import VideoResult
+from tests.deployments.gateway.conftest import SUBMIT, Gateway
 
 DOCS = Path(__file__).parents[4] / "docs" / "webhooks.md"
 OWNER = "0123456789abcdef"
@@ -134,6 +137,17 @@ def recipe(jwks: str) -> Callable[..., bool]:
     exec("import base64" + code, names)  # noqa: S102 - our own page
     names["JWKS"] = jwks
     return names["is_ours"]  # type: ignore[no-any-return]
+
+
+def test_a_webhook_that_nobody_would_deliver_is_refused(gateway: Gateway) -> None:
+    """Before `ltx deploy` set it up, at the submit; nothing is made."""
+    with get_client(sync_client=True) as client, suppress(ObjectNotFound):
+        client.delete_deployment(client.read_deployment_by_name(DEPLOYMENT).id)
+    query = {"fal_webhook": "https://example.com/done"}
+    with gateway.client() as client:
+        answer = client.post(SUBMIT, params=query, json={"prompt": f"a cat {uuid.uuid4()}"})
+    assert answer.status_code == 503
+    assert "ltx deploy" in answer.json()["message"]
 
 
 def test_a_result_is_delivered_and_known_by_the_recipe(story: Story) -> None:
