@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from blocks.gateway_identity import GatewayIdentity
 from blocks.media_store import MediaStore
@@ -22,6 +22,9 @@ from ltxv.errors import Misconfigured
 if TYPE_CHECKING:
     from deployments.gateway.house import House
     from deployments.gateway.serve import Listening
+
+_PREFECT_RETRIES = 3
+"""A restart of the Prefect server is waited for, some 15 seconds; then the caller is told."""
 
 
 def gateway(  # noqa: PLR0917 - typer reads the options off the signature
@@ -91,7 +94,8 @@ def gateway(  # noqa: PLR0917 - typer reads the options off the signature
     with listening.opened() as listener:
         at = f"{listening.scheme}://{_shown(host)}:{listener.getsockname()[1]}"
         print(f"Listening on {at}; {deployment} makes the videos", file=sys.stderr, flush=True)
-        server.run(sockets=[listener])
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: _PREFECT_RETRIES}):
+            server.run(sockets=[listener])
 
 
 def _house(

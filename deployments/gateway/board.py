@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 from uuid import UUID
 
 import httpx
@@ -35,10 +36,16 @@ _ASKED_SECONDS = 60.0
 """How long a request is watched after the last time that someone asked about it."""
 _STALE_ROUNDS = 3
 """After as many missed rounds the server itself is asked."""
+_PATIENCE_SECONDS = 2.0
+"""How long a caller whose request is known waits for the server."""
+_AWAY_SECONDS = 10.0
+"""How long a server that did not answer is not asked for what is known."""
 _PAGE = 200
 _REMEMBERED = 2000
 AWAY = (httpx.HTTPError, PrefectHTTPStatusError, OSError)
 """What a server that does not answer makes of a call."""
+
+T = TypeVar("T")
 
 
 class Board:
@@ -50,6 +57,7 @@ class Board:
         self._asked: dict[UUID, float] = {}
         self._looked: dict[UUID, float] = {}
         self._took = 0.0
+        self._away = float("-inf")
         self._lineup = Lineup(prefect)
         self._lines = Lines(prefect)
         self._changed = asyncio.Condition()
@@ -71,13 +79,11 @@ class Board:
         known = self._runs.get(run)
         if known is not None and known.over:
             return known
-        if known is None or self._is_stale(run):
-            try:
-                return await self.look(run)
-            except AWAY:
-                if known is None:
-                    raise
+        if known is None:
+            return await self.look(run)
         self._want(run)
+        if self._is_stale(run):
+            return await self._soon(self.look(run), known)
         return known
 
     async def look(self, run: UUID) -> Run | None:
@@ -107,11 +113,15 @@ class Board:
 
     async def position(self, run: Run) -> int:
         """Return how many requests are before one in its queue."""
-        return await self._lineup.position(run) if run.waits else 0
+        if not run.waits:
+            return 0
+        guess = self._lineup.guess(run)
+        return guess if self._is_away else await self._soon(self._lineup.position(run), guess)
 
     async def lines(self, run: Run) -> Sequence[Line]:
         """Return what is told of how a request goes on, oldest first."""
-        return await self._lines.of(run)
+        known = self._lines.known(run)
+        return known if self._is_away else await self._soon(self._lines.of(run), known)
 
     async def changes(self, run: UUID, *, every: float) -> AsyncIterator[Run | None]:
         """Yield a request whenever it was looked at again, until it is over.
@@ -128,8 +138,24 @@ class Board:
                     await self._changed.wait()
 
     def _is_stale(self, run: UUID) -> bool:
+        if self._is_away:
+            return False
         cycle = _REST_SECONDS + (1 + _REST_TIMES) * self._took
         return time.monotonic() - self._looked.get(run, 0) > _STALE_ROUNDS * cycle
+
+    @property
+    def _is_away(self) -> bool:
+        """Whether the server did not answer a moment ago; what is known has to do then."""
+        return time.monotonic() - self._away < _AWAY_SECONDS
+
+    async def _soon(self, reading: Awaitable[T], instead: T) -> T:
+        """Return what is read from the server, or something else if it does not answer soon."""
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return await reading
+        except (*AWAY, TimeoutError):
+            self._away = time.monotonic()
+            return instead
 
     def _want(self, run: UUID) -> None:
         self._asked[run] = time.monotonic()

@@ -72,19 +72,25 @@ class Lines:
         self._reading = asyncio.Lock()
 
     async def of(self, run: Run) -> Sequence[Line]:
-        """Return the lines of a request, oldest first."""
+        """Return the lines of a request, oldest first; none as long as it waits."""
+        if run.phase == "IN_QUEUE":
+            return ()
         new = run.id not in self._told
         told = self._told.setdefault(run.id, _Told())
         told.asked = asyncio.get_running_loop().time()
         if run.over and told.over_since is None:
             told.over_since = told.asked
         late = told.over_since is not None and told.asked - told.over_since < _LATE.total_seconds()
-        if run.phase != "IN_QUEUE" and (new or late):
+        if new or late:
             await self._read([run.id])
         self._told.move_to_end(run.id)
         while len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
         return sorted(told.lines)
+
+    def known(self, run: Run) -> Sequence[Line]:
+        """Return those that were read before."""
+        return sorted(self._told[run.id].lines) if run.id in self._told else ()
 
     async def refresh(self, going: Iterable[Run]) -> None:
         """Read what is new of those requests whose lines were asked for a moment ago."""

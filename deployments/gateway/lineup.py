@@ -67,6 +67,11 @@ class Lineup:
         pool = self._pools.setdefault(run.pool, _Pool())
         if run.id not in pool.places and not pool.fresh:
             await self._read(run.pool, pool)
+        return self.guess(run)
+
+    def guess(self, run: Run) -> int:
+        """Return the same by what was read last."""
+        pool = self._pools.setdefault(run.pool or "", _Pool())
         if run.id in pool.places:
             return pool.places[run.id]
         mine = pool.turn(run.queue, run.due)

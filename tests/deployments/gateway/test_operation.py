@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+from dataclasses import replace
 
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Running
 from prometheus_client.parser import text_string_to_metric_families
 
 from deployments.gateway.endpoint_ids import MULTICONDITIONING
-from tests.deployments.gateway.conftest import REQUESTS, SUBMIT, Gateway, run_of, turn, wait_for
+from tests.deployments.gateway.conftest import (
+    REQUESTS,
+    SUBMIT,
+    Gateway,
+    run_of,
+    serving,
+    turn,
+    wait_for,
+)
+from tests.deployments.gateway.relay import relayed
 from tests.deployments.gateway.test_queue import complete
 
 
@@ -67,3 +79,23 @@ def test_metrics_tell_of_answers_and_of_open_requests(gateway: Gateway) -> None:
     }
     assert found["ltx_gateway_answer_seconds_count", SUBMIT, "200"] >= 1
     assert found["ltx_gateway_requests", None, "IN_QUEUE"] >= 1
+
+
+def test_what_is_known_is_told_while_prefect_is_away(gateway: Gateway) -> None:
+    """A client that polls hears what was seen last, soon, and goes on; health says what fails."""
+    with (
+        relayed(str(PREFECT_API_URL.value())) as relay,
+        temporary_settings({PREFECT_API_URL: relay.url}),
+        serving(gateway.house) as url,
+    ):
+        here = replace(gateway, url=url)
+        id_ = here.submit()["request_id"]
+        assert here.get(f"{REQUESTS}/{id_}/status").status_code == 202
+        relay.cut()
+        for _ in range(3):
+            began = time.monotonic()
+            told = here.get(f"{REQUESTS}/{id_}/status?logs=1")
+            assert (told.status_code, told.json()["status"]) == (202, "IN_QUEUE")
+            assert time.monotonic() - began < 4
+            time.sleep(0.7)
+        assert here.get("/health").status_code == 503

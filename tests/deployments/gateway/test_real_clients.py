@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
-import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from prefect.states import Failed, Running
@@ -25,6 +20,7 @@ from ltxv.errors import Refused
 from tests.deployments.gateway.conftest import REQUESTS, Gateway, run_of, serving, turn, wait_for
 from tests.deployments.gateway.real_clients import CLIENTS as REAL
 from tests.deployments.gateway.real_clients import NODE, Client, javascript, python
+from tests.deployments.gateway.relay import relayed
 from tests.deployments.gateway.test_once import runs_with
 from tests.deployments.gateway.test_queue import VIDEO, complete
 from tests.deployments.gateway.test_watching import log, run_with
@@ -34,42 +30,6 @@ SEED_PROMPT = (
     (REAL / "seed" / "subscribe.mjs").read_text().partition('prompt: "')[2].partition('"')[0]
 )
 pytestmark = pytest.mark.slow
-
-
-@contextmanager
-def dropping(url: str, *, times: int) -> Iterator[str]:
-    """Give the address of a TCP proxy that ends its first connections before it answers."""
-    at = urlsplit(url)
-    left = [times]
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def relay(line: socket.socket) -> None:
-            drops, left[0] = left[0] > 0, left[0] - 1
-            with line, socket.create_connection((str(at.hostname), at.port or 80)) as far:
-                threading.Thread(target=pump, args=(line, far), daemon=True).start()
-                if drops:
-                    far.recv(65536)
-                else:
-                    pump(far, line)
-                for end in (line, far):  # or the thread that reads it would hold it open
-                    with suppress(OSError):
-                        end.shutdown(socket.SHUT_RDWR)
-
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    line, _ = listener.accept()
-                    threading.Thread(target=relay, args=(line,), daemon=True).start()
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-def pump(source: socket.socket, target: socket.socket) -> None:
-    """Send on what comes, until either side ends."""
-    with suppress(OSError):
-        while content := source.recv(65536):
-            target.sendall(content)
 
 
 @CLIENTS
@@ -119,8 +79,8 @@ def test_errors_are_told_with_their_reason(gateway: Gateway, client: Client) -> 
 def test_a_dropped_submit_is_one_video(gateway: Gateway, client: Client) -> None:
     """The client sends again by itself, three times; there is one run, whose id it has."""
     asked = {"prompt": f"dropped {uuid.uuid4()}"}
-    with dropping(gateway.url, times=3) as proxy:
-        told = client(proxy, "submit", input=asked)["value"]
+    with relayed(gateway.url, drops=3) as relay:
+        told = client(relay.url, "submit", input=asked)["value"]
     assert told["request_id"] if isinstance(told, dict) else told
     assert runs_with(asked) == 1
 

@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import LogCreate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Running
 
+from deployments.gateway import direct_run
 from deployments.gateway.endpoint_ids import MULTICONDITIONING
 from tests.deployments.gateway.conftest import REQUESTS, Gateway, run_of, turn, wait_for
 from tests.deployments.gateway.test_queue import VIDEO, complete
@@ -115,6 +117,21 @@ def test_a_direct_run_that_is_made_again_goes_on_with_its_run(gateway: Gateway) 
         answer = client.post(f"/run/{MULTICONDITIONING}", json={"prompt": prompt})
     finish.join()
     assert answer.headers["x-fal-request-id"] == str(first.id)
+
+
+def test_a_direct_run_that_nobody_comes_back_to_is_cancelled(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A caller who hung up and stays away leaves no GPU at work."""
+    monkeypatch.setattr(direct_run, "_GRACE_SECONDS", 0.5)
+    prompt = f"left {uuid.uuid4().hex}"
+    with gateway.client() as client, pytest.raises(httpx.ReadTimeout):
+        client.post(f"/run/{MULTICONDITIONING}", json={"prompt": prompt}, timeout=1)
+    id_ = str(run_with(prompt).id)
+    until = time.monotonic() + 20
+    while not ((state := run_of(id_).state) and state.is_cancelled()):
+        assert time.monotonic() < until
+        time.sleep(0.2)
 
 
 def run_with(prompt: str) -> FlowRun:
