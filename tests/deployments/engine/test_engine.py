@@ -166,6 +166,7 @@ def test_every_stage_is_what_it_is_in_this_process(engine: Served, tmp_path: Pat
 
 def test_the_time_it_works_is_told_and_counted(engine: Served) -> None:
     """Its caller hears the seconds of each job, and whoever asks it the sum of all."""
+    small_pass(engine.client)  # it is ready by then
     counted = engine.http.get("/health").json()
     heard: list[float] = []
     with engine_time(heard.append):
