@@ -10,12 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.deployments.runner import RunnerDeployment
 from prefect.states import Failed, Running
 
 from blocks.media_store import MediaStore
 from blocks.run_notes import note_failure
 from deployments.gateway.access.allowance import Allowance
 from deployments.gateway.access.key_ring import KeyRing
+from deployments.gateway.webhooks.deliver import deliver_webhook
 from ltxv.errors import Refused
 from tests.deployments.gateway.conftest import REQUESTS, Gateway, run_of, serving, turn, wait_for
 from tests.deployments.gateway.real_clients import CLIENTS as REAL
@@ -85,7 +88,16 @@ def test_a_dropped_submit_is_one_video(gateway: Gateway, client: Client) -> None
     assert runs_with(asked) == 1
 
 
-def test_the_endpoints_own_snippets_run_as_printed(gateway: Gateway) -> None:
+@pytest.fixture
+def webhooks(prefect_server: None) -> Iterator[None]:
+    """What `ltx deploy` sets up for webhooks, which one of the snippets asks for."""
+    made = RunnerDeployment.from_flow(deliver_webhook, name="cpu").apply()
+    yield
+    with get_client(sync_client=True) as client:
+        client.delete_deployment(made)  # type: ignore[arg-type]  # typed for both kinds of callers
+
+
+def test_the_endpoints_own_snippets_run_as_printed(gateway: Gateway, webhooks: None) -> None:
     """The programs of the endpoint's page, to the letter: one shows steps and result, one an id."""
     environment = {**os.environ, "LTX_GATEWAY": gateway.url}
     with subprocess.Popen(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,11 +54,13 @@ def asked_for(store: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def again(prefect_server: None) -> UUID:
+def again(prefect_server: None) -> Iterator[UUID]:
     """The deployment whose runs are the tries."""
     made = RunnerDeployment.from_flow(deliver_webhook, name="cpu").apply()
     assert isinstance(made, UUID)
-    return made
+    yield made
+    with get_client(sync_client=True) as client:
+        client.delete_deployment(made)
 
 
 class Story:
