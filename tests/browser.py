@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 PICTURES = "LTX_PICTURES"
 """Folder that `make pictures` has the tests write what they see to."""
@@ -43,6 +43,7 @@ def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, _NAMES)), None)
     if program is None:
         pytest.fail("there is no Chromium on the PATH; `make browser` installs one")
+    expect.set_options(timeout=_SECONDS * 1000)  # a busy machine
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=program, args=_FLAGS)
 

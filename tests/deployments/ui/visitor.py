@@ -43,6 +43,7 @@ class Visitor(Seen):
         self.page.on("console", lambda message: self.said.append(message.text))
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.goto(site.gateway)
+        self.field("Resolution").wait_for(state="attached")  # from then on the page listens
 
     def field(self, label: str) -> Locator:
         """Return an input by its label."""

@@ -134,9 +134,12 @@ export class Items {
 
   #remove(item) {
     const shown = item.row.querySelector("[src]");
-    if (shown?.src.startsWith("blob:")) URL.revokeObjectURL(shown.src);
+    const { src } = shown;
     this.items.delete(item);
     item.row.remove();
+    shown.removeAttribute("src");
+    shown.load?.(); // a clip that is still being read reads no more
+    if (src.startsWith("blob:")) URL.revokeObjectURL(src);
   }
 
   #showRuler() {

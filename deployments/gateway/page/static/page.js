@@ -14,10 +14,6 @@ at("access").addEventListener("submit", (event) => {
   event.preventDefault();
   key.blur();
 });
-key.addEventListener("change", () => {
-  localStorage.setItem(KEY, key.value.trim());
-  showListed();
-});
 
 const queue = new Queue(() => key.value.trim());
 const schema = await (await fetch(new URL("schema.json", import.meta.url))).json();
@@ -31,6 +27,10 @@ const loras = new Loras({
 });
 const requests = new Requests({
   list: at("requests"), none: at("none"), template: at("request"), queue, say, again: fill,
+});
+key.addEventListener("change", () => {
+  localStorage.setItem(KEY, key.value.trim());
+  showListed();
 });
 fit();
 showListed();
