@@ -162,19 +162,12 @@ def test_a_killed_pass_begins_anew_and_nothing_else_does(
     killed = kill("second_pass", "step", house=house, request=request_fields)
     listed = [json.loads(line) for line in CliRunner().invoke(app, "resume").stdout.splitlines()]
     assert killed.run in [line["run"] for line in listed]
-    done = ltx("resume", killed.run, server=True)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
+    result = resumed(killed.run)
     other = new_house()
     other.make(**request_fields, seed=result["seed"])
     assert len(latents(killed.house)) == 2
     assert latents(killed.house) == latents(other)
-    is_whole(killed.run)
-    states = {stage["name"]: stage["state"] for stage in result["stages"]}
-    assert {stage for stage, state in states.items() if state == "cached"} == {
-        *EARLY,
-        "first_pass",
-    }
+    assert cached(result) == {*EARLY, "first_pass"}
     again = ltx("resume", killed.run, server=True)
     assert (again.returncode, again.stdout) == (1, "")
     assert "it is finished" in again.stderr
@@ -210,7 +203,7 @@ def test_a_run_that_is_killed_in_any_stage_can_be_resumed(
         house=replace(house, expander=house.store),
         request={**with_photo(), "expand_prompt": True, "seed": SEED},
     )
-    states = resumed(killed.run)
+    states = states_of(resumed(killed.run))
     assert latents(house) == undisturbed
     assert set(states) == {name for name, _ in PLACES} == set(ORDER)
     finished = set(ORDER[: ORDER.index(stage) + (moment == "end")])
@@ -223,25 +216,39 @@ def test_a_run_that_is_killed_in_any_stage_can_be_resumed(
 
 @pytest.mark.slow
 def test_a_killed_run_is_resumed_from_a_bucket(
-    kill: Callable[..., Killed], undisturbed: dict[str, bytes], s3_server: S3Server
+    kill: Callable[..., Killed], undisturbed: dict[str, bytes], s3_server: S3Server, ltx: Ltx
 ) -> None:
     """With all stages in a bucket the run goes on as from a folder, to the same latents."""
     kept = in_bucket(s3_server, lease_seconds=2)
     house = house_around(kept.store)
     request = {**with_photo(), "prompt": WRITTEN, "seed": SEED}
-    states = resumed(kill("second_pass", "step", house=house, request=request).run)
+    killed = kill("second_pass", "step", house=house, request=request)
+    done = ltx("resume", killed.run, server=True)
+    assert done.returncode == 0, done.stderr
+    is_whole(killed.run)
     keys = [key for key in kept.keys() if key.startswith("latents/")]  # noqa: SIM118 - no dict
     made = {key.rpartition("/")[2]: kept.read(key) for key in keys}
     assert made == undisturbed
-    assert {stage for stage, state in states.items() if state == "cached"} == {*EARLY, "first_pass"}
+    assert cached(json.loads(done.stdout)) == {*EARLY, "first_pass"}
 
 
-def resumed(run: str) -> dict[str, str]:
-    """Go on with a run; return what its stages did."""
+def resumed(run: str) -> dict[str, Any]:
+    """Go on with a run to its end; return its result."""
     done = CliRunner().invoke(app, ["resume", run])
     assert done.exit_code == 0, done.stderr
     is_whole(run)
-    return {stage["name"]: stage["state"] for stage in json.loads(done.stdout)["stages"]}
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def states_of(result: dict[str, Any]) -> dict[str, str]:
+    """Return what each stage did."""
+    return {stage["name"]: stage["state"] for stage in result["stages"]}
+
+
+def cached(result: dict[str, Any]) -> set[str]:
+    """Return the stages that were taken from the store."""
+    return {stage for stage, state in states_of(result).items() if state == "cached"}
 
 
 def test_sweeps_and_batches_of_this_machine_are_gone_on_with(
