@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class Bench:
 
     repeats: int = 7
     warm_ups: int = 1
-    threads: int = 1
+    threads: int = field(default_factory=torch.get_num_threads)
     resolution: str = "480p"
     aspect_ratio: str = "16:9"
     frames: int = 49
@@ -99,7 +99,12 @@ def main() -> None:
     """Measure, print the tables and write them to ``benchmarks/results``."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.two_pass", description=__doc__)
     parser.add_argument("--repeats", type=int, default=Bench.repeats)
-    parser.add_argument("--threads", type=int, default=Bench.threads, help="of PyTorch")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=torch.get_num_threads(),
+        help="of PyTorch on both sides; as many as it takes by itself",
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
     asked = parser.parse_args()
     bench = Bench(repeats=asked.repeats, threads=asked.threads)
