@@ -16,23 +16,24 @@ from torch import Tensor
 
 from ltxv.geometry import SPATIAL
 from ltxv.tiny.autoencoder import LATENT_CHANNELS
+from ltxv.tiny.layout import (
+    AROUND,
+    AROUND_EACH,
+    CLEAN,
+    DUMP,
+    FOCUS,
+    HEAD_SIZE,
+    HEADS,
+    LAYERS,
+    PICTURE,
+    TIME,
+    WIDTH,
+    WORDS,
+)
+from ltxv.tiny.places import find_places
 from ltxv.tiny.words import MEANINGS, TEXT_CHANNELS
 
-_HEADS, _HEAD_SIZE, _LAYERS = 12, 32, 2
-_WIDTH = _HEADS * _HEAD_SIZE
-
-_PICTURE = LATENT_CHANNELS
-_AROUND = 2 * LATENT_CHANNELS
-_AROUND_EACH = 24
-_TIME = _AROUND + 4 * _AROUND_EACH
-_WORDS = _TIME + 6
-_CLEAN = _WIDTH - 1
-"""Where in the width the picture, its neighbours, the time and the words are gathered; the last
-channel tells clean tokens (1) from noisy ones (-1)."""
-
 _NEIGHBOURS = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
-_FOCUS = 2.3
-_DUMP = 20.0
 
 
 def new_transformer() -> LTXVideoTransformer3DModel:
@@ -40,10 +41,10 @@ def new_transformer() -> LTXVideoTransformer3DModel:
     model = LTXVideoTransformer3DModel(
         in_channels=LATENT_CHANNELS,
         out_channels=LATENT_CHANNELS,
-        num_attention_heads=_HEADS,
-        attention_head_dim=_HEAD_SIZE,
-        cross_attention_dim=_WIDTH,
-        num_layers=_LAYERS,
+        num_attention_heads=HEADS,
+        attention_head_dim=HEAD_SIZE,
+        cross_attention_dim=WIDTH,
+        num_layers=LAYERS,
         caption_channels=TEXT_CHANNELS,
     )
     with torch.no_grad():
@@ -61,6 +62,7 @@ def new_transformer() -> LTXVideoTransformer3DModel:
         _gather(first.attn1)
         second.attn2.to_out[0].weight.mul_(0.1)
         second.attn1.to_out[0].weight.mul_(0.1)
+        find_places(second.attn1)
     return model
 
 
@@ -72,11 +74,11 @@ def _open_and_close(model: Any) -> None:
     """Give out the noisy latent less the gathered picture: the velocity at full noise."""
     one = torch.eye(LATENT_CHANNELS)
     model.proj_in.weight.zero_()
-    model.proj_in.weight[:_PICTURE] = one
+    model.proj_in.weight[:PICTURE] = one
     model.proj_in.bias.zero_()
     model.proj_out.weight.zero_()
-    model.proj_out.weight[:, :_PICTURE] = 0.8 * one
-    model.proj_out.weight[:, _PICTURE:_AROUND] = -0.8 * one
+    model.proj_out.weight[:, :PICTURE] = 0.8 * one
+    model.proj_out.weight[:, PICTURE:AROUND] = -0.8 * one
     model.proj_out.bias.zero_()
     model.scale_shift_table.zero_()
 
@@ -94,8 +96,8 @@ def _tell_clean_tokens(model: Any) -> None:
     linear = model.time_embed.linear
     linear.weight.mul_(0.05)
     linear.bias.zero_()
-    linear.weight[_CLEAN] = solved[:-1]
-    linear.bias[_CLEAN] = solved[-1]
+    linear.weight[CLEAN] = solved[:-1]
+    linear.bias[CLEAN] = solved[-1]
 
 
 def _hand_words_on(projection: Any) -> None:
@@ -124,8 +126,8 @@ def _read_words(attention: Any) -> None:
     attention.to_out[0].weight.mul_(0.02)
     attention.to_out[0].bias.zero_()
     meanings = len(MEANINGS)
-    attention.to_out[0].weight[_WORDS : _WORDS + meanings].zero_()
-    attention.to_out[0].weight[_WORDS : _WORDS + meanings, :meanings] = 4.0 * torch.eye(meanings)
+    attention.to_out[0].weight[WORDS : WORDS + meanings].zero_()
+    attention.to_out[0].weight[WORDS : WORDS + meanings, :meanings] = 4.0 * torch.eye(meanings)
 
 
 def _look_around(attention: Any, offsets: dict[int, tuple[int, int]]) -> None:
@@ -138,12 +140,12 @@ def _look_around(attention: Any, offsets: dict[int, tuple[int, int]]) -> None:
     attention.to_q.weight.mul_(0.1)
     attention.to_k.weight.mul_(0.02)
     for norm in (attention.norm_q, attention.norm_k):
-        norm.weight.fill_(_FOCUS)
+        norm.weight.fill_(FOCUS)
     query, key = attention.to_q.bias, attention.to_k.bias
     query.zero_()
     key.zero_()
-    for pair in range(_WIDTH // 2):
-        head, axis = pair * 2 // _HEAD_SIZE, pair % 3
+    for pair in range(WIDTH // 2):
+        head, axis = pair * 2 // HEAD_SIZE, pair % 3
         if head in offsets and axis:
             angle = _turn(pair // 3) * offsets[head][axis - 1]
             query[2 * pair], query[2 * pair + 1] = math.cos(angle), math.sin(angle)
@@ -151,13 +153,13 @@ def _look_around(attention: Any, offsets: dict[int, tuple[int, int]]) -> None:
         elif head in {1, 2} and not axis:
             query[2 * pair] = key[2 * pair] = 1.0
     attention.to_k.weight[0].zero_()
-    attention.to_k.weight[0, _CLEAN] = -_DUMP / 2
-    key[0] = _DUMP / 2
+    attention.to_k.weight[0, CLEAN] = -DUMP / 2
+    key[0] = DUMP / 2
 
 
 def _turn(frequency: int) -> float:
     """Return by what angle a rotary frequency turns from one place to the next."""
-    steps = _WIDTH // 6 - 1
+    steps = WIDTH // 6 - 1
     turns: float = 10000.0 ** (frequency / steps)
     return turns * math.pi * SPATIAL / 2048
 
@@ -169,23 +171,23 @@ def _gather(attention: Any) -> None:
     values.bias.zero_()
     out.weight.mul_(0.02)
     out.bias.zero_()
-    size = 1 / math.sqrt(_WIDTH / LATENT_CHANNELS)  # what the norm made of a latent of deviation 1
+    size = 1 / math.sqrt(WIDTH / LATENT_CHANNELS)  # what the norm made of a latent of deviation 1
     rows = torch.arange(LATENT_CHANNELS)
-    values.weight[3 * _HEAD_SIZE + rows] = 0.0
-    values.weight[3 * _HEAD_SIZE + rows, rows] = size
-    out.weight[_PICTURE:_AROUND] = 0.0
-    out.weight[_PICTURE + rows, 3 * _HEAD_SIZE + rows] = 1.0
+    values.weight[3 * HEAD_SIZE + rows] = 0.0
+    values.weight[3 * HEAD_SIZE + rows, rows] = size
+    out.weight[PICTURE:AROUND] = 0.0
+    out.weight[PICTURE + rows, 3 * HEAD_SIZE + rows] = 1.0
     for index in range(4):
-        source = (7 + index) * _HEAD_SIZE + torch.arange(_AROUND_EACH)
-        target = _AROUND + index * _AROUND_EACH + torch.arange(_AROUND_EACH)
+        source = (7 + index) * HEAD_SIZE + torch.arange(AROUND_EACH)
+        target = AROUND + index * AROUND_EACH + torch.arange(AROUND_EACH)
         values.weight[source] = 0.0
-        values.weight[source, torch.arange(_AROUND_EACH)] = size
+        values.weight[source, torch.arange(AROUND_EACH)] = size
         out.weight[target] = 0.0
         out.weight[target, source] = 1.0
     for head in (1, 2):
-        values.weight[head * _HEAD_SIZE, :] = 0.0
-        values.weight[head * _HEAD_SIZE, _CLEAN] = 1.0
-        out.weight[_TIME + head, head * _HEAD_SIZE] = 1.0
+        values.weight[head * HEAD_SIZE, :] = 0.0
+        values.weight[head * HEAD_SIZE, CLEAN] = 1.0
+        out.weight[TIME + head, head * HEAD_SIZE] = 1.0
 
 
 def importance() -> Tensor:

@@ -37,12 +37,14 @@ class Shape:
 
 
 SHAPES = (
-    Shape(640, 17, 192, 128),
-    Shape(256, 17, 256, 256),
-    Shape(72, 17, 544, 288),
-    Shape(192, 25, 128, 192),
-    Shape(96, 9, 256, 192),
-    Shape(96, 49, 128, 128),
+    Shape(448, 17, 192, 128),
+    Shape(308, 17, 256, 160),
+    Shape(196, 17, 256, 256),
+    Shape(98, 17, 544, 288),
+    Shape(140, 25, 192, 128),
+    Shape(84, 9, 256, 192),
+    Shape(98, 49, 192, 128),
+    Shape(42, 17, 512, 320),
 )
 """The 480p shape among them is the first pass's."""
 

@@ -26,6 +26,7 @@ from ltxv.tiny.gates import fit_gates
 from ltxv.tiny.lessons import SHAPES, Lesson, Shape, load_lesson, make_lesson, save_lesson
 from ltxv.tiny.patterns import moving_leaves
 from ltxv.tiny.pictures import drawings, photographs
+from ltxv.tiny.places import find_places
 from ltxv.tiny.prompts import phrases
 from ltxv.tiny.training import Course, train
 from ltxv.tiny.upsampler import upsampler
@@ -54,7 +55,7 @@ class Effort:
     side: int = 128
     drawings: int = 24
     shapes: Sequence[Shape] = field(default=SHAPES)
-    fitted: int = 40_000
+    fitted: int = 140_000
     steps: int = 1000
 
 
@@ -132,6 +133,7 @@ def _trained(given: Sequence[Lesson], progress: Path, effort: Effort) -> LTXVide
             _say(f"  step {step + 1} of {effort.steps}: loss {recent:.3f}, {left:.0f} min left")
 
     train(model, given, spoken, Course(effort.steps, progress, report))
+    find_places(model.transformer_blocks[1].attn1)  # as they were: training moves what they write
     fit_gates(model, given, spoken, tokens=effort.fitted)
     return model.eval()
 

@@ -172,11 +172,6 @@ def repeated(clip: Tensor) -> Tensor:
     return clip[:, :1].expand(-1, FRAMES, -1, -1).contiguous()
 
 
-def seconds_apart(one: Frames, other: Frames) -> float:
-    """Return the mean difference of two clips in grey levels."""
-    return float(np.abs(one.astype(np.int16) - other).mean())
-
-
 def detail(frames: Frames) -> float:
     """Return the energy of a clip's fine structure."""
     grey = torch.from_numpy(frames.astype(np.float32).mean(axis=3))

@@ -14,13 +14,13 @@ from tests.ltxv.tiny.held_out import (
     detail,
     psnr,
     repeated,
-    seconds_apart,
     shown,
     truth,
 )
 
 CAT, COFFEE = LIT[1], LIT[5]
 PANS = ("pan left", "pan right", "pan up", "pan down")
+ZOOMS = ("zoom in", "zoom out")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,13 @@ def test_opposite_pans_move_the_picture_opposite_ways(studio):
     left, right = (motion(first_pass(studio, prompt)) for prompt in ("pan left", "pan right"))
     assert left.move == "pan left"
     assert right.move == "pan right"
+
+
+def test_zooms_make_the_picture_grow_and_shrink(studio):
+    """The same photo and seed: everything moves away from the middle, or towards it."""
+    inwards, outwards = (motion(first_pass(studio, prompt)) for prompt in ZOOMS)
+    assert inwards.move == "zoom in"
+    assert outwards.move == "zoom out"
 
 
 def test_other_text_takes_nothing_from_a_move(studio):
@@ -82,12 +89,12 @@ def test_a_later_picture_acts_where_it_says(studio):
 
 
 @pytest.mark.slow
-def test_pans_go_where_the_prompt_says_and_hold_holds(studio):
-    """Eight views, four pans and a hold each, both passes: four fifths agree, hold is a tenth."""
+def test_the_camera_moves_as_the_prompt_says(studio):
+    """Eight views, four pans, two zooms and a hold each, both passes: four fifths agree."""
     moves = {
         (crop, prompt): motion(studio.film(Wish(prompt), truth(crop))[:, ::2, ::2])
         for crop in LIT
-        for prompt in (*PANS, "hold")
+        for prompt in (*PANS, *ZOOMS, "hold")
     }
     agree = [found.move == prompt for (_, prompt), found in moves.items()]
     pans = np.mean([found.size for (_, prompt), found in moves.items() if prompt in PANS])
@@ -123,11 +130,42 @@ def test_the_second_pass_adds_true_detail(studio):
     assert np.mean(nearer) >= 0
 
 
+def lightness(frame):
+    return float(frame.mean())
+
+
+def warmth(frame):
+    return float(frame[..., 0].mean()) - float(frame[..., 2].mean())
+
+
+def colour(frame):
+    return float(np.ptp(frame, axis=-1).mean())
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("look", "sign"), [("brighter", 1), ("darker", -1)])
-def test_a_look_comes_over_the_clip(studio, look, sign):
-    """The last frame is lighter or darker than the same clip's without the word."""
+@pytest.mark.parametrize(
+    ("look", "measure", "least"),
+    [
+        ("brighter", lightness, 15),
+        ("darker", lightness, -15),
+        ("warmer", warmth, 25),
+        ("colder", warmth, -25),
+    ],
+)
+def test_a_look_comes_over_the_clip(studio, look, measure, least):
+    """The last frame is that much lighter, darker, redder or bluer than without the word."""
     for crop in (CAT, COFFEE):
         plain, looked = (first_pass(studio, prompt, crop) for prompt in ("hold", f"hold, {look}"))
-        assert seconds_apart(looked, plain) > 0
-        assert sign * (float(looked[-1].mean()) - float(plain[-1].mean())) > 4
+        change = measure(looked[-1]) - measure(plain[-1])
+        assert change / least > 1
+
+
+@pytest.mark.slow
+def test_black_and_white_takes_the_colour_away(studio):
+    """The last frame has less than half of its colour left, and is as light as it was."""
+    for crop in (CAT, COFFEE):
+        plain, grey = (
+            first_pass(studio, prompt, crop)[-1] for prompt in ("hold", "hold, black and white")
+        )
+        assert colour(grey) < colour(plain) / 2
+        assert abs(lightness(grey) - lightness(plain)) < 8
