@@ -62,6 +62,7 @@ def _split(url: str, errand: Errand) -> SplitResult:
     if _CONTROL.search(url):
         raise errand.refused("the URL has control characters in it; percent-encode them")
     try:
+        url.encode()  # half surrogates, which JSON can name and no encoding has
         return urlsplit(url)
     except ValueError as error:
         raise errand.refused(f"it is no URL ({error}); {_ALLOWED}") from error

@@ -45,7 +45,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
     if os.getuid() == 0:
         for place in folder.parents[:3]:
-            if place.name.startswith("pytest-"):
+            if place.name.startswith(("pytest-", "popen-")):
                 place.chmod(0o755)  # so that the other user comes to its folder
         shutil.chown(folder, user)
     port, data = free_port(), folder / "data"

@@ -124,6 +124,7 @@ def check(url: str, wire: Wire, target: Path) -> None:
 @example(url="http://[::ffff:7f00:1]/")
 @example(url="http://127.1/")
 @example(url="http://\ud800.example/")
+@example(url="HTTP://0/\ud800")
 @example(url="http://a.example:80\x00@127.0.0.1/")
 @example(url="data:;base64,\ud800")
 def test_any_text_leads_to_no_private_address(url: str, wire: Wire, scratch: Path) -> None:

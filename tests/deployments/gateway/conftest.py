@@ -88,9 +88,12 @@ def wait_for(gateway: Gateway, path: str, status: str, *, seconds: float = 20) -
             time.sleep(0.1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gateway(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway without keys, on this machine; nobody works at its pool."""
+    """A gateway without keys, on this machine; nobody works at its pool.
+
+    One for each file: tests of `ltx deploy` leave no deployment at the server.
+    """
     name = f"gateway-{uuid.uuid4().hex[:8]}"
     store = MediaStore(root=str(tmp_path_factory.mktemp("gateway")))
     store.save(name)
