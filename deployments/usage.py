@@ -130,7 +130,8 @@ def _names(run: FlowRun, by: By, deployments: dict[UUID, str]) -> Sequence[str]:
     if by == "tag":
         return run.tags or [_NONE]
     if by == "day":
-        return [run.start_time.astimezone(UTC).date().isoformat()] if run.start_time else []
+        began = run.start_time or run.expected_start_time
+        return [_NONE if began is None else began.astimezone(UTC).date().isoformat()]
     if run.deployment_id is None:
         return [_NONE]
     return [deployments.get(run.deployment_id, "(removed)")]

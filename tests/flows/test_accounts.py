@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from prefect import get_client
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
 
 from blocks.ltx_model import LTXModel
 from flows.accounts import COST, GPU_SECONDS, VIDEOS
@@ -24,7 +25,8 @@ def priced(house: House, *, hour: float) -> None:
 def last_run() -> FlowRun:
     """Return the run that was started last, as the server has it."""
     with get_client(sync_client=True) as client:
-        return max(client.read_flow_runs(), key=lambda run: run.created or 0)  # type: ignore[arg-type, return-value]
+        (last,) = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)
+        return last
 
 
 def test_a_run_says_what_it_used_and_what_that_cost(new_house: Callable[..., House]) -> None:

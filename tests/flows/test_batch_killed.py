@@ -98,6 +98,7 @@ def once_each(batch: Batch, lines: list[dict[str, Any]], *, good: int) -> None:
     assert len(completed) <= good + 2
 
 
+@pytest.mark.slow
 def test_a_killed_batch_goes_on_where_it_was(house: House, tmp_path: Path) -> None:
     """What was finished before the kill is kept; the rest is made; nothing is made twice."""
     rows = [row(f"row {number}") for number in range(3)]

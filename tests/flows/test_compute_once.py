@@ -81,7 +81,8 @@ def test_four_processes_run_each_stage_once(prefect_server: None, kept: Kept) ->
     assert place.files("leases") == set()
 
 
-@BOTH_STORES
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", ["folder", "bucket"], indirect=True)
 def test_a_killed_run_frees_its_stage(prefect_server: None, kept: Kept, tmp_path: Path) -> None:
     """Who waits for a run that SIGKILL ended in a pass makes the same latents soon after."""
     place = place_around(kept, lease_seconds=TERM)

@@ -166,7 +166,7 @@ CUP = inline((SAMPLES / "coffee.jpg").read_bytes(), "image/jpeg")
 MEDIA = {"image": (PHOTO, CUP), "video": (numbered(9), numbered(60))}
 
 
-@pytest.mark.parametrize("kind", ["image", "video"])
+@pytest.mark.parametrize("kind", ["image", pytest.param("video", marks=pytest.mark.slow)])
 def test_strength_goes_from_nothing_to_everything(house: House, kind: str) -> None:
     """At 0 it does not matter what the item shows, at 1 the video shows it, between it is between.
 

@@ -90,12 +90,12 @@ def test_a_failure_costs_the_expansion_alone(
 
 
 def test_nobody_to_ask_is_refused_before_anything(house: House) -> None:
-    """Without a backend the request ends at once: nothing fetched, nothing kept."""
+    """Without a backend the request ends at once: nothing fetched, nothing kept but the reason."""
     with pytest.raises(Refused) as caught:
         house.make(expand_prompt=True, images=[{"image_url": "https://unreachable.invalid"}])
     (line,) = caught.value.detail
     assert (line["loc"], line["type"]) == (["body", "expand_prompt"], "feature_not_supported")
-    assert not house.root.exists()
+    assert {kept.name for kept in house.root.iterdir()} == {"runs"}
 
 
 def test_a_bad_prompt_is_refused_unexpanded(writing: Writing, httpserver: HTTPServer) -> None:

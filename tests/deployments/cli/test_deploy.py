@@ -52,13 +52,19 @@ Edit = Callable[..., Path]
 def client(prefect_server: None) -> Iterator[SyncPrefectClient]:
     """A client of a server on which nothing is deployed, before and afterwards."""
     with get_client(sync_client=True) as client:
+        clear(client)
         yield client
-        for deployment in client.read_deployments():
-            client.delete_deployment(deployment.id)
-        for automation in client.read_automations():
-            client.delete_automation(automation.id)
-        for pool in client.read_work_pools():
-            client.delete_work_pool(pool.name)
+        clear(client)
+
+
+def clear(client: SyncPrefectClient) -> None:
+    """Take from the server what other tests deployed."""
+    for deployment in client.read_deployments():
+        client.delete_deployment(deployment.id)
+    for automation in client.read_automations():
+        client.delete_automation(automation.id)
+    for pool in client.read_work_pools():
+        client.delete_work_pool(pool.name)
 
 
 @pytest.fixture

@@ -144,7 +144,9 @@ def test_a_cancelled_run_that_was_begun_is_told_to_stop(gateway: Gateway) -> Non
     assert wait_for(gateway, f"{REQUESTS}/{id_}/status", "COMPLETED")["error"]
 
 
-@pytest.mark.parametrize("id_", ["7d1f0c8e-5b7a-4f0e-9d4b-1c2a3b4d5e6f", "nonsense", "..%2f..%2fetc"])
+@pytest.mark.parametrize(
+    "id_", ["7d1f0c8e-5b7a-4f0e-9d4b-1c2a3b4d5e6f", "nonsense", "..%2f..%2fetc"]
+)
 def test_what_is_not_there_is_404(gateway: Gateway, id_: str) -> None:
     """Unknown ids have the endpoint's shape, and an id in the header like every answer."""
     for answer in (
