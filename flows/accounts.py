@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
+from uuid import UUID
 
 from opentelemetry.trace import Span
 from prefect.client.orchestration import get_client
@@ -23,13 +26,24 @@ GPU_SECONDS, COST, VIDEOS = "ltx.gpu_seconds", "ltx.cost", "ltx.videos"
 
 Labels = dict[str, bool | int | float | str]
 
+_APART = {"timeout": 30}
+"""Settings of a client of its own: the run's is closed when the run ends."""
+
+_writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ltx-accounts")
+"""Who tells the server, part after part. A server on SQLite often refuses the first time, and
+Prefect's client then waits 2 s; a process ends when all is told."""
+
 
 @contextmanager
-def accounted(model: LTXModel) -> Iterator[Ledger]:
+def accounted(model: LTXModel, *, suspends: bool = False) -> Iterator[Ledger]:
     """Open the ledger of a part of this run; however it ends, what it used is written down.
+
+    The run does not wait for that.
 
     Args:
         model: Whose device has a price, or none.
+        suspends: Whether the run is suspended afterwards, and goes on from what the server has.
+            For that it does wait.
     """
     start_tracing("ltx-flow")
     with new_ledger() as ledger, _span() as part:
@@ -40,7 +54,9 @@ def accounted(model: LTXModel) -> Iterator[Ledger]:
             part.set_attribute("ltx.cached", cached)
             videos = int("upload" in ledger.records)
             report_part(ledger.table(), videos=videos)
-            _write_down(ledger.usage(hour_price=model.gpu_hour_price), videos=videos)
+            told = _write_down(ledger.usage(hour_price=model.gpu_hour_price), videos=videos)
+            if suspends and told is not None:
+                told.result()
 
 
 @contextmanager
@@ -57,18 +73,22 @@ def _span() -> Iterator[Span]:
         yield part
 
 
-def _write_down(used: Usage, *, videos: int) -> None:
+def _write_down(used: Usage, *, videos: int) -> Future[None] | None:
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     if run is None or not (used.gpu_seconds or videos):
-        return
+        return None
     labels = _added(run, used, videos)
+    run.labels.update(labels)  # the next part of this process counts on from here
+    return _writer.submit(copy_context().run, _tell, run.id, labels)
+
+
+def _tell(run: UUID, labels: Labels) -> None:
     try:
-        with get_client(sync_client=True) as client:
-            client.update_flow_run_labels(run.id, labels)
+        with get_client(httpx_settings=_APART, sync_client=True) as client:
+            client.update_flow_run_labels(run, labels)
     except UNREACHABLE as error:
         get_run_logger().warning("what the run used is not written down: %s", error)
-    run.labels.update(labels)  # the next part of this process counts on from here
 
 
 def _added(run: FlowRun, used: Usage, videos: int) -> Labels:

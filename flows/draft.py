@@ -117,7 +117,7 @@ def _drafts(request: VideoRequest, count: int, use: Equipment) -> list[Draft]:
     """Make the drafts; one that the safety check refuses can be none of those to choose from."""
     made: list[Draft] = []
     refusals: list[Refused] = []
-    with accounted(use.model):
+    with accounted(use.model, suspends=True):
         shared = prepare(request, seed=seed_of_this_run(), use=use)
         for number in range(1, count + 1):
             one = _seeded(shared, number)
