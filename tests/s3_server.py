@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.ports import free_port
 
 START_SECONDS = 60
 KEY, SECRET = "AKIDOFTHETESTS", "the-secret-of-the-tests"
@@ -34,8 +35,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     It checks the signatures of signed addresses, but not those of other requests.
     """
     folder = tmp_path_factory.mktemp("s3")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     server = start_s3(folder, port)
     try:
         yield S3Server(f"http://127.0.0.1:{port}")

@@ -22,11 +22,11 @@ from tests.deployments.worker.plant import (
     Plant,
     Server,
     Worker,
-    free_port,
     kill_family,
     wait_until,
 )
 from tests.deployments.worker.test_faults import house_around
+from tests.ports import free_port
 from tests.s3_server import S3Server
 
 

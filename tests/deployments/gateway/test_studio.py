@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from ltxv.engine_options import EngineOptions
 from tests.conftest import SAMPLES
 from tests.deployments.gateway.conftest import deploy
 from tests.deployments.gateway.real_clients import Client, javascript, python
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -124,9 +124,7 @@ def studio(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> It
     LTXModel(checkpoint="tiny", device="cpu", options=EngineOptions(threads=1)).save(name)
     MediaStore(root=str(folder / "store")).save(name)
     deploy(name, model=name, store=name)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    made = Studio(name, folder, port, certificate(folder))
+    made = Studio(name, folder, free_port(), certificate(folder))
     worker = subprocess.Popen(
         [str(BIN / "prefect"), "worker", "start", "--pool", name, "--type", "process"],
         env=environment(),

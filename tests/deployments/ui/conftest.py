@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +27,7 @@ from blocks.media_store import MediaStore
 from deployments.cli.main import app
 from tests.browser import browser
 from tests.conftest import SAMPLES
+from tests.ports import free_port
 
 __all__ = ["browser"]
 
@@ -54,7 +54,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """
     home = tmp_path_factory.mktemp("home")
     shutil.copy(SAMPLES / "cat.jpg", home)
-    root = f"http://127.0.0.1:{_free_port()}"
+    root = f"http://127.0.0.1:{free_port()}"
     environment = {
         **os.environ,
         "HOME": str(home),
@@ -78,7 +78,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 public_base_url=f"{files}/store",
                 limits=FetchLimits(trusted_hosts=("127.0.0.1",)),
             ).save("default")
-        at = f"http://127.0.0.1:{_free_port()}"
+        at = f"http://127.0.0.1:{free_port()}"
         gateway = ["ltx", "gateway", "--port", at.rpartition(":")[2]]
         with _program(worker, home, environment), _program(gateway, home, environment):
             _wait_for(f"{at}/health")
@@ -121,12 +121,6 @@ def _program(command: list[str], home: Path, environment: dict[str, str]) -> Ite
                 one.kill()
         process.kill()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait_for(url: str) -> None:

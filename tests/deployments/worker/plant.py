@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,16 +27,11 @@ from prefect.types.entrypoint import EntrypointType
 from blocks.media_store import MediaStore
 from flows.generate import generate_video
 from tests.flows.conftest import House, small_request
+from tests.ports import free_port
 
 BIN = Path(sys.executable).parent
 LONG = {"first_pass_number_of_steps": 20, "number_of_frames": 33}
 """A first pass of seconds, so that it can be met in the middle."""
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def wait_until(true: Callable[[], bool], *, seconds: float, what: Callable[[], object]) -> None:

@@ -23,8 +23,9 @@ from blocks.run_notes import noted_run
 from blocks.safety_checker import SafetyChecker
 from deployments.restart_crashed import restart_crashed
 from ltxv.engine_options import EngineOptions
-from tests.deployments.worker.plant import LONG, Plant, Server, free_port, wait_until
+from tests.deployments.worker.plant import LONG, Plant, Server, wait_until
 from tests.flows.conftest import House
+from tests.ports import free_port
 from tests.s3_server import KEY, SECRET, start_s3
 
 pytestmark = pytest.mark.slow

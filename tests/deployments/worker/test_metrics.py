@@ -19,14 +19,9 @@ from deployments.worker.queue_depth import QueueDepth
 from deployments.worker.state import WorkerState
 from ltxv.errors import Misconfigured, Refused
 from tests.flows.conftest import House, new_house
+from tests.ports import free_port
 
 __all__ = ["new_house"]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def samples(port: int) -> dict[str, float]:

@@ -11,8 +11,11 @@ from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.flow_engine import run_flow
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Running, Scheduled
+from pytest_httpserver import HTTPServer
 
 from deployments.gateway.access.allowance import Allowance, key_tag
 from deployments.gateway.access.caller import NOBODY, Caller
@@ -109,15 +112,20 @@ def test_gpu_seconds_of_a_day_are_limited(ring: KeyRing, prefect_server: None) -
     assert asyncio.run(enter(Allowance(ring), asks)) == "429 gpu_seconds_limit"
 
 
-def test_a_key_without_limits_asks_prefect_nothing(ring: KeyRing) -> None:
-    """Nor does a caller of a gateway without keys: no server is needed here."""
+def test_a_key_without_limits_asks_prefect_nothing(ring: KeyRing, httpserver: HTTPServer) -> None:
+    """Nor does a caller of a gateway without keys; one with a limit asks."""
 
-    async def story() -> None:
+    async def admit(asks: Caller) -> None:
+        async with Allowance(ring).admitted(asks):
+            pass
+
+    with temporary_settings({PREFECT_API_URL: httpserver.url_for("/api")}):
         for asks in (caller(ring), NOBODY):
-            async with Allowance(ring).admitted(asks):
-                pass
-
-    asyncio.run(story())
+            asyncio.run(admit(asks))
+        assert httpserver.log == []
+        with pytest.raises(PrefectHTTPStatusError):
+            asyncio.run(admit(caller(ring, concurrent=1)))
+    assert httpserver.log
 
 
 def test_a_key_revoked_meanwhile_is_turned_away(ring: KeyRing) -> None:
