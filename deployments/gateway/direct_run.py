@@ -56,6 +56,8 @@ class Held:
             return None
         finally:
             self._held[run] -= 1
+            if not self._held[run]:
+                del self._held[run]
 
     def _leave(self, run: UUID) -> None:
         task = asyncio.create_task(self._cancel_unless_held(run))

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from deployments.gateway.access.caller import Caller
 from deployments.gateway.openapi import ERRORS
 from deployments.gateway.queue_routes import Asks
-from deployments.gateway.runs import OWNER, STATES, TAG, Phase, Run, cancel
+from deployments.gateway.runs import STATES, TAG, Phase, Run, cancel, owner_tag
 from deployments.gateway.status import urls
 
 _PAGE = 50
@@ -94,7 +94,7 @@ async def cancel_all(request: Request, asks: Asks) -> Response:
     """Cancel what waits or runs of the key that asks; an admin's key cancels its own alone."""
     prefect: PrefectClient = request.app.state.prefect
     mine = FlowRunFilter(
-        tags=FlowRunFilterTags(all_=[TAG, f"{OWNER}{asks.key_id}"]),
+        tags=FlowRunFilterTags(all_=[TAG, owner_tag(asks.key_id)]),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_OPEN)),
     )
     cancelled: list[str] = []
@@ -110,7 +110,7 @@ async def cancel_all(request: Request, asks: Asks) -> Response:
 
 
 def _of(asks: Caller, states: Sequence[StateType] | None, search: str | None) -> FlowRunFilter:
-    tags = [TAG] if asks.scope == "admin" else [TAG, f"{OWNER}{asks.key_id}"]
+    tags = [TAG] if asks.scope == "admin" else [TAG, owner_tag(asks.key_id)]
     chosen = None
     if states is not None:
         chosen = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))

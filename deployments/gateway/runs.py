@@ -45,6 +45,11 @@ _CANCEL_PATIENCE = timedelta(seconds=30)
 """How long a run that was cancelled may go on before nobody waits for it any more."""
 
 
+def owner_tag(key_id: str) -> str:
+    """Return the tag of all flow runs that a key asked for."""
+    return f"{OWNER}{key_id}"
+
+
 @dataclass(frozen=True)
 class Order:
     """What a submit asks for."""
@@ -150,7 +155,7 @@ async def create(
         name=order.request.headline,
         tags=[
             TAG,
-            f"{OWNER}{order.owner}",
+            owner_tag(order.owner),
             f"{ENDPOINT}{endpoint.id}",
             *timed,
             *notes,

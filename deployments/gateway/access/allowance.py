@@ -27,17 +27,13 @@ from deployments.gateway.access.denied import too_much, unauthorized
 from deployments.gateway.access.gpu_seconds import GpuSeconds
 from deployments.gateway.access.key_record import KeyLimits
 from deployments.gateway.access.key_ring import KeyRing
+from deployments.gateway.runs import owner_tag
 
 _OPEN = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 """States of requests that have not ended; one that waits for a choice holds nothing."""
 _MINUTE = timedelta(minutes=1)
 _AGAIN_SECONDS = 10
 _ASK_TOMORROW_SECONDS = 3600
-
-
-def key_tag(key_id: str) -> str:
-    """Return the tag of all flow runs that a key asked for."""
-    return f"key:{key_id}"
 
 
 class Allowance:
@@ -122,6 +118,6 @@ async def _check_rate(id_: str, limit: int, client: PrefectClient) -> None:
 
 def _runs_of(id_: str) -> FlowRunFilter:
     return FlowRunFilter(
-        tags=FlowRunFilterTags(all_=[key_tag(id_)]),
+        tags=FlowRunFilterTags(all_=[owner_tag(id_)]),
         parent_task_run_id=FlowRunFilterParentTaskRunId(is_null_=True),
     )

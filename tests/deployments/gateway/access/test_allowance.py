@@ -17,11 +17,12 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Running, Scheduled
 from pytest_httpserver import HTTPServer
 
-from deployments.gateway.access.allowance import Allowance, key_tag
+from deployments.gateway.access.allowance import Allowance
 from deployments.gateway.access.caller import NOBODY, Caller
 from deployments.gateway.access.key_record import KeyLimits
 from deployments.gateway.access.key_ring import KeyRing
 from deployments.gateway.failures import Failure
+from deployments.gateway.runs import owner_tag
 
 
 @flow
@@ -44,7 +45,7 @@ def made_by(stage: str) -> None:
 def make(key_id: str, stage: str) -> None:
     """Run a stage of a request, and wait until the server has written down how long it took."""
     with get_client(sync_client=True) as client:
-        run = client.create_flow_run(made_by, parameters={"stage": stage}, tags=[key_tag(key_id)])
+        run = client.create_flow_run(made_by, parameters={"stage": stage}, tags=[owner_tag(key_id)])
         run_flow(made_by, flow_run=run)
         mine = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
         until = time.monotonic() + 10
@@ -58,7 +59,7 @@ def make(key_id: str, stage: str) -> None:
 async def ask(key_id: str, state: Any = None) -> FlowRun:
     async with get_client() as client:
         return await client.create_flow_run(
-            asked_for, tags=[key_tag(key_id)], state=state or Scheduled()
+            asked_for, tags=[owner_tag(key_id)], state=state or Scheduled()
         )
 
 
