@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -64,12 +65,17 @@ URLS = st.one_of(
 
 
 class Wire:
-    """The network with nobody on it: names stand for scripted addresses, and no one answers."""
+    """The network with nobody on it: names stand for scripted addresses, and no one answers.
+
+    No one answers the test's own thread; what others still have to tell a server goes its way.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.dialled: list[str] = []
         self.answer: Sequence[str] = ()
+        self._thread = threading.get_ident()
         self._look_up = socket.getaddrinfo
+        self._dial = httpcore.SyncBackend.connect_tcp
         monkeypatch.setattr(socket, "getaddrinfo", self._getaddrinfo)
         monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", self._connect)
 
@@ -81,7 +87,9 @@ class Wire:
                 raise
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 80)) for each in self.answer]
 
-    def _connect(self, host: str, port: int, **_: Any) -> Any:
+    def _connect(self, host: str, port: int, **options: Any) -> Any:
+        if threading.get_ident() != self._thread:
+            return self._dial(httpcore.SyncBackend(), host, port, **options)
         self.dialled.append(host)
         raise httpcore.ConnectError("nobody is there")
 

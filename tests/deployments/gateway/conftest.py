@@ -15,6 +15,7 @@ import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments.runner import RunnerDeployment
 from prefect.states import State
@@ -68,6 +69,13 @@ def run_of(request_id: str) -> FlowRun:
     """Return the flow run of a request."""
     with get_client(sync_client=True) as client:
         return client.read_flow_run(uuid.UUID(request_id))
+
+
+def runs_of(prompt: str) -> list[FlowRun]:
+    """Return the flow runs of a prompt that no other test asks for."""
+    named = FlowRunFilter(name=FlowRunFilterName(any_=[prompt]))
+    with get_client(sync_client=True) as client:
+        return list(client.read_flow_runs(flow_run_filter=named))
 
 
 def turn(request_id: str, state: State[Any]) -> None:

@@ -11,13 +11,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterTags,
-)
 
-from tests.deployments.gateway.conftest import REQUESTS, SUBMIT, Gateway, serving
+from tests.deployments.gateway.conftest import REQUESTS, SUBMIT, Gateway, runs_of, serving
 
 JS = "@fal-ai/client/1.10.1"
 PYTHON = "fal-client/1.0.3 (python)"
@@ -30,10 +25,7 @@ def new_body() -> dict[str, str]:
 
 def runs_with(body: Mapping[str, str]) -> int:
     """Return how many flow runs there are for a request."""
-    ours = FlowRunFilter(tags=FlowRunFilterTags(all_=["gateway"]))
-    with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs(flow_run_filter=ours)
-    return sum(run.parameters["request"]["prompt"] == body["prompt"] for run in runs)
+    return len(runs_of(body["prompt"]))
 
 
 def drop(url: str, body: Mapping[str, str], agent: str, *, read: bool) -> None:

@@ -15,13 +15,12 @@ import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import LogCreate
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Running
 
 from deployments.gateway import direct_run
 from deployments.gateway.endpoint_ids import MULTICONDITIONING
-from tests.deployments.gateway.conftest import REQUESTS, Gateway, run_of, turn, wait_for
+from tests.deployments.gateway.conftest import REQUESTS, Gateway, run_of, runs_of, turn, wait_for
 from tests.deployments.gateway.test_queue import VIDEO, complete
 
 
@@ -136,13 +135,9 @@ def test_a_direct_run_that_nobody_comes_back_to_is_cancelled(
 
 def run_with(prompt: str) -> FlowRun:
     """Return the flow run of a prompt, once there is one."""
-    ours = FlowRunFilter(tags=FlowRunFilterTags(all_=["gateway"]))
     until = time.monotonic() + 20
     while time.monotonic() < until:
-        with get_client(sync_client=True) as client:
-            runs = client.read_flow_runs(flow_run_filter=ours)
-        for run in runs:
-            if run.parameters["request"]["prompt"] == prompt:
-                return run_of(str(run.id))
+        if found := runs_of(prompt):
+            return found[0]
         time.sleep(0.1)
     raise AssertionError(prompt)
