@@ -40,7 +40,7 @@ ENTRYPOINTS: Mapping[str, str] = {
 _HERE = "this-machine"
 _SEARCHED = 200
 _SHORTEST = 4
-_LET_GO_SECONDS = 5
+LET_GO_SECONDS = 5
 """A Prefect worker dies of a run that it is to take up before it has let go of it."""
 
 
@@ -148,7 +148,7 @@ def continue_run(run: FlowRun) -> Any:
 
 def _to_be_taken_up(run: FlowRun) -> State[Any]:
     """Return the state of a run that goes on: at a pool once its worker has let go of it."""
-    wait = timedelta(seconds=0 if run.work_pool_name is None else _LET_GO_SECONDS)
+    wait = timedelta(seconds=0 if run.work_pool_name is None else LET_GO_SECONDS)
     return AwaitingRetry(scheduled_time=datetime.now(UTC) + wait, message="ltx resume")
 
 

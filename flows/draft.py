@@ -10,11 +10,13 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from pydantic import Field
 
+from blocks.draft_notes import Refined
 from blocks.saved import DEFAULT
 from flows.accounts import accounted
-from flows.draft_choice import ask_which, refuse_without_deployment
-from flows.draft_report import Draft, show_drafts
+from flows.draft_choice import MOST_DRAFTS, ask_which, refuse_without_deployment
+from flows.draft_report import Draft, note_refined, show_drafts
 from flows.equipment import Equipment, equipment
+from flows.failure_note import failure_noted
 from flows.make import make_video
 from flows.passes import draft
 from flows.plain_errors import log_errors_plainly
@@ -28,8 +30,6 @@ from ltxv.request import MAX_SEED, VideoRequest
 from ltxv.result import VideoResult
 from ltxv.unsupported import refuse_unsupported
 from tasks.ledger import tell_note
-
-MOST_DRAFTS = 16
 
 
 @flow(
@@ -78,19 +78,20 @@ def draft_videos(  # noqa: PLR0917 - the fields of the run form
     use = equipment(
         model=model, store=store, safety=safety, credentials=credentials, expander=expander
     )
-    made = _drafts(request, drafts, use)
-    show_drafts(made, store=use.store)
-    choice = ask_which([one.number for one in made if one.clip is not None], request)
-    chosen = [made[number - 1] for number in dict.fromkeys(choice.drafts)]
-    wanted = [one._replace(request=choice.applied_to(one.request)) for one in chosen]
-    return _refined(wanted, use, quality)
+    with failure_noted(use.store):
+        made = _drafts(request, drafts, use)
+        show_drafts(made, store=use.store)
+        choice = ask_which([one.number for one in made if one.clip is not None], request)
+        chosen = [made[number - 1] for number in dict.fromkeys(choice.drafts)]
+        wanted = [one._replace(request=choice.applied_to(one.request)) for one in chosen]
+        return _refined(wanted, use, quality)
 
 
 def _refined(
     drafts: Sequence[Draft], use: Equipment, quality: VideoQuality
 ) -> tuple[VideoResult, ...]:
     """Refine each draft; a refused one costs the others nothing."""
-    results: list[VideoResult] = []
+    refined: list[Refined] = []
     refusals: list[Refused] = []
     for one in drafts:
         try:
@@ -106,11 +107,14 @@ def _refined(
                 "the draft with seed %s is refused: %s", one.request.seed, refused
             )
             refusals.append(refused)
+            refined.append(Refined(draft=one.number, refused=tuple(refused.detail)))
         else:
-            results.append(result)
+            refined.append(Refined(draft=one.number, result=result))
+    results = tuple(one.result for one in refined if one.result is not None)
     if not results:
         raise refusals[0]
-    return tuple(results)
+    note_refined(refined, store=use.store)
+    return results
 
 
 def _drafts(request: VideoRequest, count: int, use: Equipment) -> list[Draft]:

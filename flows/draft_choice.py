@@ -16,6 +16,9 @@ from pydantic.fields import FieldInfo
 from ltxv.errors import Misconfigured, Refused
 from ltxv.request import VideoRequest, parse_request
 
+MOST_DRAFTS = 16
+"""How many drafts a run makes at most."""
+
 
 class DraftChoice(RunInput):
     """Which drafts go on to the second pass, and how."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from prefect.artifacts import create_table_artifact
@@ -11,6 +13,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, Fl
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from blocks.draft_notes import DraftsNote, NotedDraft, Refined, note_drafts, noted_drafts
 from blocks.media_store import MediaStore
 from flows.pictures import attach_picture
 from flows.prepare import Written
@@ -21,6 +24,7 @@ from ltxv.media.moving_picture import moving_picture
 from ltxv.media.sheet import Cell, sheet_of, spread
 from ltxv.request import VideoRequest
 from tasks.clip import Clip
+from tasks.patience import kept, patiently
 from tasks.progress import UNREACHABLE
 
 TABLE, SHEET = "drafts", "drafts-sheet"
@@ -42,43 +46,90 @@ class Draft(NamedTuple):
 
 
 def show_drafts(drafts: Sequence[Draft], *, store: MediaStore) -> None:
-    """Attach the drafts to the flow run, once, however often it is resumed.
+    """Note the drafts in the store and attach them to the flow run; once, also if it is resumed.
 
     Args:
         drafts: What was made.
         store: Where the clips are.
+
+    Raises:
+        Transient: The store was away for a minute.
+        Misconfigured: The store cannot be written to.
     """
-    try:
-        if not _shown():
-            _attach(drafts, store)
-    except (LTXError, *UNREACHABLE) as error:
-        get_run_logger().warning("the drafts are not all shown: %s", error)
-
-
-def _attach(drafts: Sequence[Draft], store: MediaStore) -> None:
+    run = str(flow_run.get_id())
+    if patiently(lambda: noted_drafts(run, store)) is not None and _shown():
+        return
     rows = []
     for draft in drafts:
         if draft.clip is None:
             continue
-        frames = _frames(draft.clip, store)
+        frames = patiently(partial(_frames, draft.clip, store))
         rows.append(_row(draft, frames))
-        rate = draft.clip.video.frame_rate
+        with _if_possible():
+            _attach_moving(draft, frames)
+    sheet = sheet_of(rows)
+    note = DraftsNote(
+        drafts=tuple(_noted(draft) for draft in drafts),
+        sheet=kept(sheet, folder="sheets", suffix=".jpg", store=store),
+    )
+    patiently(lambda: note_drafts(run, note, store))
+    with _if_possible():
+        attach_picture(sheet, "image/jpeg", key=SHEET, description=f"{len(rows)} drafts")
+        create_table_artifact([_line(draft, store) for draft in drafts], key=TABLE)
+
+
+def note_refined(refined: Sequence[Refined], *, store: MediaStore) -> None:
+    """Note what became of the drafts that were chosen.
+
+    Args:
+        refined: In the order of the choice.
+        store: Where the drafts are noted.
+
+    Raises:
+        Transient: The store was away for a minute.
+        Misconfigured: The store cannot be written to.
+    """
+    run = str(flow_run.get_id())
+    note = patiently(lambda: noted_drafts(run, store))
+    if note is not None:
+        whole = note.model_copy(update={"refined": tuple(refined)})
+        patiently(lambda: note_drafts(run, whole, store))
+
+
+@contextmanager
+def _if_possible() -> Iterator[None]:
+    try:
+        yield
+    except (LTXError, *UNREACHABLE) as error:
+        get_run_logger().warning("the drafts are not all shown: %s", error)
+
+
+def _attach_moving(draft: Draft, frames: Frames) -> None:
+    if draft.clip is not None:
         attach_picture(
-            moving_picture(frames, frame_rate=rate),
+            moving_picture(frames, frame_rate=draft.clip.video.frame_rate),
             "image/webp",
             key=f"draft-{draft.number}",
             description=f"Draft {draft.number}, seed {draft.request.seed}",
         )
-    attach_picture(sheet_of(rows), "image/jpeg", key=SHEET, description=f"{len(rows)} drafts")
-    create_table_artifact([_line(draft, store) for draft in drafts], key=TABLE)
+
+
+def _noted(draft: Draft) -> NotedDraft:
+    return NotedDraft(
+        draft=draft.number,
+        seed=draft.request.seed or 0,
+        preview=None if draft.clip is None else draft.clip.video,
+    )
 
 
 def _shown() -> bool:
     """Say whether an earlier process of this run attached them; the table comes last."""
-    with get_client(sync_client=True) as client:
+    mine = FlowRunFilter.model_validate({"id": {"any_": [flow_run.get_id()]}})
+    found: Sequence[object] = ()
+    with _if_possible(), get_client(sync_client=True) as client:
         found = client.read_artifacts(
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[TABLE])),
-            flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": [flow_run.get_id()]}}),
+            flow_run_filter=mine,
         )
     return bool(found)
 

@@ -14,10 +14,12 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 
+from blocks.draft_notes import noted_drafts
 from blocks.media_store import MediaStore
-from blocks.media_store.keys import NOTES, OUTPUTS
+from blocks.media_store.keys import DRAFTS_END, NOTES, OUTPUTS
 from blocks.run_notes import noted_run, published_name
 from blocks.uploads import Removed
+from ltxv.result import VideoResult
 
 LIFETIME = "lifetime"
 """Kind of the tag with the seconds for which a run's result is wanted."""
@@ -56,15 +58,26 @@ def remove_results_over(store: MediaStore, *, dry_run: bool) -> Removed:
     going: set[str] = set()
     staying: set[str] = set()
     for file in store.own_place(NOTES).names():
-        run = file.removesuffix(".json")
-        note = noted_run(run, store)
-        if note is not None:
-            (going if run in over else staying).add(published_name(note.result.video, store))
+        run = file.removesuffix(DRAFTS_END).removesuffix(".json")
+        made = _refined(run, store) if file.endswith(DRAFTS_END) else _made(run, store)
+        names = {published_name(result.video, store) for result in made}
+        (going if run in over else staying).update(names)
     outputs = store.own_place(OUTPUTS)
     sizes = {name: found.size for name in going - staying if (found := outputs.find(name))}
     for name in () if dry_run else sizes:
         outputs.remove(name)
     return Removed(len(sizes), sum(sizes.values()))
+
+
+def _made(run: str, store: MediaStore) -> list[VideoResult]:
+    note = noted_run(run, store)
+    return [] if note is None else [note.result]
+
+
+def _refined(run: str, store: MediaStore) -> list[VideoResult]:
+    note = noted_drafts(run, store)
+    refined = () if note is None else note.refined
+    return [one.result for one in refined if one.result is not None]
 
 
 def _over(client: SyncPrefectClient) -> Iterator[FlowRun]:

@@ -12,6 +12,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import chain
 
 from blocks.media_store.backend import Entry, Listed
 from blocks.media_store.cleaned import Cleaned, Limits
@@ -40,7 +41,7 @@ class Cleaning:
         self._records: dict[str, Entry] = {}
         self._set_aside: dict[str, Entry] = {}
         self._payloads: dict[str, Entry] = {}
-        self._notes: dict[str, Entry] = {}
+        self._notes: dict[str, list[Entry]] = defaultdict(list)
         self._leftovers: list[Entry] = []
         self._referring: dict[str, set[str]] = defaultdict(set)
         self._parting: set[str] = set()
@@ -79,7 +80,7 @@ class Cleaning:
             elif is_content(entry.key):
                 self._payloads[entry.key] = entry
             elif run := noted_in(entry.key):
-                self._notes[run] = entry
+                self._notes[run].append(entry)
 
     def _is_left(self, entry: Entry) -> bool:
         return self._now - entry.modified > _LEFT_SECONDS
@@ -137,9 +138,13 @@ class Cleaning:
 
     def _notes_to_go(self) -> list[Entry]:
         """Return the old notes of runs that nobody goes on with or waits for."""
-        old = [run for run, entry in self._notes.items() if self._is_old(entry)]
+        old = [run for run, notes in self._notes.items() if all(map(self._is_old, notes))]
         needed = set(self._needed(old)) if old else ()
-        return [self._notes[run] for run in old if run not in needed]
+        return [note for run in old if run not in needed for note in self._notes[run]]
+
+    @property
+    def _all_notes(self) -> Iterable[Entry]:
+        return chain.from_iterable(self._notes.values())
 
     def _is_old(self, entry: Entry) -> bool:
         return self._now - entry.modified > self._limits.max_age and self._is_past_grace(entry)
@@ -185,7 +190,7 @@ class Cleaning:
             and (self._referring[entry.key] or entry.key in self._recently_used)
         ]
         freed = _size((*gone, *over, *notes, *self._leftovers))
-        there = (*self._payloads.values(), *self._records.values(), *self._notes.values())
+        there = (*self._payloads.values(), *self._records.values(), *self._all_notes)
         return Cleaned(
             records=len(ending),
             payloads=len(gone),

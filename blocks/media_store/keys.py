@@ -27,8 +27,10 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\?\ud800-\udfff]")
 _FOLDER = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)*")
 _SUFFIX = re.compile(r"(\.[a-z0-9]+)*")
 _CONTENT = re.compile(r"([a-z0-9_/-]+)/([0-9a-f]{2})/\2[0-9a-f]{62}(\.[a-z0-9]+)*")
+DRAFTS_END = ".drafts.json"
+"""How the names of notes of drafts end."""
 _NOTE = re.compile(
-    rf"{NOTES}/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})(?:\.failure)?\.json"
+    rf"{NOTES}/([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})(?:\.failure|\.drafts)?\.json"
 )
 
 
@@ -62,6 +64,11 @@ def note_name(run: str) -> str:
 def failure_name(run: str) -> str:
     """Return the name of the note of why a run made nothing."""
     return f"{run}.failure.json"
+
+
+def drafts_name(run: str) -> str:
+    """Return the name of the note of a run's drafts."""
+    return f"{run}{DRAFTS_END}"
 
 
 def noted_in(key: str) -> str | None:

@@ -21,6 +21,9 @@ from deployments.gateway.access.tokens import router as tokens
 from deployments.gateway.board import AWAY, Board
 from deployments.gateway.deadlines import Deadlines
 from deployments.gateway.direct_run import Held, add_direct_run
+from deployments.gateway.drafts.cost import add_drafts_plan
+from deployments.gateway.drafts.offer import Offers
+from deployments.gateway.drafts.routes import add_drafts
 from deployments.gateway.failures import REQUEST_ID, TIMEOUT_TYPE, Failure, of_status
 from deployments.gateway.files.cdn import router as cdn
 from deployments.gateway.files.download import router as downloads
@@ -70,12 +73,15 @@ def create_app(house: House) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.house = house
+    app.state.offers = Offers(house.store, house.seal)
     router = APIRouter(tags=["queue"])
     for endpoint in house.endpoints.values():
         add_queue(router, endpoint)
         add_stream(router, endpoint)
         add_direct_run(router, endpoint)
         add_plan(router, endpoint)
+        add_drafts(router, endpoint)
+        add_drafts_plan(router, endpoint)
     app.include_router(router)
     routers = (tokens, listing, health, storage, cdn, downloads, webhooks, metrics, page)
     for more in routers:

@@ -62,7 +62,7 @@ class Deadlines:
         while True:
             with suppress(*AWAY):
                 seen = await self._board.look(run)
-                if seen is not None and seen.waits:
+                if seen is not None and seen.waits and seen.began is None:
                     await give_up(run, self._prefect)
                     await self._board.look(run)
                 return

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectNotFound
 
 from blocks.saved import DEFAULT
 from deployments.gateway.kinds import KINDS, Kind
@@ -25,6 +26,19 @@ FAMILIES: Mapping[str, Mapping[str, Any]] = {
 
 _LOW = "batch"
 """Work queue of those who do not wait, as `ltx deploy` makes it."""
+_DRAFTS = "draft-videos"
+_NOT_SHARED = ("request", "refresh")
+"""What a deployment of videos may set and one of drafts does not take over."""
+
+
+@dataclass(frozen=True)
+class Drafter:
+    """What makes the drafts of an endpoint."""
+
+    deployment: UUID
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """The blocks that make the endpoint's videos make its drafts too."""
+    queues: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,8 @@ class Endpoint:
     """Block of the model that runs, for estimates."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Of its requests, where they are not the request's own."""
+    drafter: Drafter | None = None
+    """None where nobody makes drafts."""
 
     @property
     def root(self) -> str:
@@ -70,25 +86,43 @@ def endpoints_of(deployment: DeploymentResponse, family: str = DISTILLED) -> dic
     if family not in FAMILIES:
         said = f"there is no endpoint {family!r}; the gateway knows {', '.join(FAMILIES)}"
         raise Refused.because(("endpoint",), said, type="value_error", input=family)
-    pool = deployment.work_pool_name
-    queues: dict[str, str] = {}
-    if pool is not None:
-        with get_client(sync_client=True) as client:
-            names = {queue.name for queue in client.read_work_queues(work_pool_name=pool)}
-        queues = {"low": _LOW} if _LOW in names else {}
+    with get_client(sync_client=True) as client:
+        queues = _queues(deployment, client)
+        drafter = _drafter(deployment, client)
     made = (
         Endpoint(
             id=f"{family}/{kind.path}".rstrip("/"),
             deployment=deployment.id,
-            pool=pool,
+            pool=deployment.work_pool_name,
             kind=kind,
             queues=queues,
             model=deployment.parameters.get("model", DEFAULT),
             defaults=FAMILIES[family],
+            drafter=drafter,
         )
         for kind in KINDS.values()
     )
     return {endpoint.id: endpoint for endpoint in made}
+
+
+def _queues(deployment: DeploymentResponse, client: SyncPrefectClient) -> dict[str, str]:
+    pool = deployment.work_pool_name
+    if pool is None:
+        return {}
+    names = {queue.name for queue in client.read_work_queues(work_pool_name=pool)}
+    return {"low": _LOW} if _LOW in names else {}
+
+
+def _drafter(deployment: DeploymentResponse, client: SyncPrefectClient) -> Drafter | None:
+    """Return what makes drafts: the deployment of `draft-videos` with the same name."""
+    try:
+        found = client.read_deployment_by_name(f"{_DRAFTS}/{deployment.name}")
+    except ObjectNotFound:
+        return None
+    shared = {
+        name: value for name, value in deployment.parameters.items() if name not in _NOT_SHARED
+    }
+    return Drafter(found.id, shared, _queues(found, client))
 
 
 def kind_of(id_: str) -> Kind:

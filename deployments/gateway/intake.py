@@ -81,11 +81,24 @@ async def video_request(
         Failure: It is no JSON.
         Refused: It is not acceptable; nothing was submitted.
     """
-    return await to_thread.run_sync(_parsed, body, endpoint, house, asks)
+    return await to_thread.run_sync(
+        lambda: checked(json_of(body), endpoint, house=house, asks=asks)
+    )
 
 
-def _parsed(body: bytes, endpoint: Endpoint, house: House, asks: Caller) -> VideoRequest:
-    asked = endpoint.kind.request(json_of(body), endpoint.defaults)
+def checked(data: Any, endpoint: Endpoint, *, house: House, asks: Caller) -> VideoRequest:
+    """Return the request that JSON describes, with its data and uploads as the store has them.
+
+    Args:
+        data: As it was sent.
+        endpoint: Where it was sent.
+        house: Whose store the workers look in.
+        asks: Who sent it.
+
+    Raises:
+        Refused: It is not acceptable.
+    """
+    asked = endpoint.kind.request(data, endpoint.defaults)
     try:
         refuse_unsupported(asked)
         _refuse_places(asked)

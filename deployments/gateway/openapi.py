@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -50,6 +51,17 @@ def request_body(endpoint: Endpoint) -> dict[str, Any]:
     schema: dict[str, Any] = {"$ref": _REF.format(model="VideoRequest")}
     if not endpoint.kind.takes_lists or endpoint.defaults:
         schema = _own_schema(endpoint)
+    return _body(schema)
+
+
+def own_body(endpoint: Endpoint, more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of an endpoint's body with further fields."""
+    schema = _own_schema(endpoint)
+    schema["properties"] = {**schema["properties"], **more}
+    return _body({**schema, "title": f"{endpoint.id}/{'/'.join(more)}"})
+
+
+def _body(schema: dict[str, Any]) -> dict[str, Any]:
     content = {"application/json": {"schema": schema}}
     return {"requestBody": {"required": True, "content": content}}
 

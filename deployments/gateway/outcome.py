@@ -9,14 +9,17 @@ from typing import Any
 from anyio import to_thread
 from starlette.requests import Request
 
+from blocks.draft_notes import noted_drafts
 from blocks.media_store import MediaStore
 from blocks.run_notes import noted_failure, noted_run
+from deployments.gateway.drafts.refined import RefinedDrafts
 from deployments.gateway.endpoint_ids import kind_of
 from deployments.gateway.failures import TIMEOUT_TYPE, Failure
-from deployments.gateway.files.own import with_public_file
+from deployments.gateway.files.own import with_public_files
 from deployments.gateway.hosts import address_of
 from deployments.gateway.house import House
 from deployments.gateway.runs import TIMED_OUT, Run
+from ltxv.result import VideoResult
 
 _SAID_FIRST = "Flow run encountered an exception: "
 _REFUSED = "Refused: "
@@ -35,7 +38,7 @@ async def result_of(run: Run, request: Request) -> dict[str, Any]:
     house: House = request.app.state.house
     made = await outcome_of(run, house.store)
     media = address_of(request, "media")
-    public = partial(with_public_file, made, store=house.store, seal=house.seal, media=media)
+    public = partial(with_public_files, made, store=house.store, seal=house.seal, media=media)
     return await to_thread.run_sync(public)
 
 
@@ -50,12 +53,25 @@ async def outcome_of(run: Run, store: MediaStore) -> dict[str, Any]:
     if run.kept_until is not None and run.kept_until <= datetime.now(UTC):
         said = f"the result was kept until {run.kept_until:%Y-%m-%d %H:%M:%S} UTC, as was asked for"
         raise Failure(404, said, error_type="not_found")
-    note = await to_thread.run_sync(noted_run, str(run.id), store)
-    if note is None:
+    read = _refined if run.makes_drafts else _made
+    made = await to_thread.run_sync(read, run, store)
+    if made is None:
         raise Failure.of_type(
             "internal_error", "the result is no longer in the store, or not in the gateway's"
         )
-    return note.result.model_dump(mode="json")
+    return made.model_dump(mode="json")
+
+
+def _made(run: Run, store: MediaStore) -> VideoResult | None:
+    note = noted_run(str(run.id), store)
+    return None if note is None else note.result
+
+
+def _refined(run: Run, store: MediaStore) -> RefinedDrafts | None:
+    note = noted_drafts(str(run.id), store)
+    if note is None or not note.refined:
+        return None
+    return RefinedDrafts.of(note.refined, kind_of(run.endpoint))
 
 
 async def failure_of(run: Run, store: MediaStore) -> Failure:

@@ -27,7 +27,7 @@ from ltxv.plan import Plan, resolve
 from ltxv.request import LoRASource, MediaSource, VideoRequest
 
 _SEED_BITS = 32
-_AT_A_TIME = CapacityLimiter(2)
+AT_A_TIME = CapacityLimiter(2)
 """Media are fetched and looked at for a plan; the machine is the gateway's."""
 
 
@@ -55,14 +55,25 @@ def _plan_at(endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
         house: House = request.app.state.house
         body = await body_of(request)
         asked = await video_request(body, endpoint, house=house, asks=asks)
-        made = await to_thread.run_sync(_planned, asked, endpoint, house.store, limiter=_AT_A_TIME)
+        model = await to_thread.run_sync(saved, LTXModel, endpoint.model)
+        made = await to_thread.run_sync(planned, asked, model, house.store, limiter=AT_A_TIME)
         return JSONResponse(made.model_dump(mode="json"))
 
     return plan
 
 
-def _planned(asked: VideoRequest, endpoint: Endpoint, store: MediaStore) -> Plan:
-    model = saved(LTXModel, endpoint.model)
+def planned(asked: VideoRequest, model: LTXModel, store: MediaStore) -> Plan:
+    """Return the plan of a request; its media are fetched to learn their sizes.
+
+    Args:
+        asked: The request.
+        model: What would run.
+        store: Where media may be.
+
+    Raises:
+        Refused: A medium is not acceptable.
+        Transient: A network or the store fails.
+    """
     return resolve(
         asked,
         [_probed(source, store) for source in asked.media],

@@ -16,6 +16,7 @@ from deployments.gateway.access.caller import Caller
 from deployments.gateway.access.guard import caller
 from deployments.gateway.board import Board
 from deployments.gateway.connections import connection_of
+from deployments.gateway.drafts.refined import RefinedDrafts
 from deployments.gateway.endpoint_ids import Endpoint
 from deployments.gateway.failures import REQUEST_ID, Failure
 from deployments.gateway.openapi import ERRORS, request_body
@@ -47,7 +48,7 @@ def add_queue(router: APIRouter, endpoint: Endpoint) -> None:
     """
     router.add_api_route(
         f"/queue/{endpoint.id}",
-        _submit_to(endpoint),
+        submit_to(endpoint),
         methods=["POST"],
         summary="Submit a request",
         description="Put a request into the queue. It is checked first, all of it.",
@@ -61,7 +62,7 @@ def add_queue(router: APIRouter, endpoint: Endpoint) -> None:
             continue
         both = {200: Status, 202: Status}
         _add(router, f"{at}/status", status, "Where a request is", models=both)
-        _add(router, at, result, "What a request made", models={200: VideoResult})
+        _add(router, at, result, "What a request made", models={200: VideoResult | RefinedDrafts})
         router.add_api_route(f"{at}/response", result, methods=["GET"], include_in_schema=False)
         cancelled = {202: Cancelled}
         _add(
@@ -85,7 +86,7 @@ def _add(
     answer: Answer,
     summary: str,
     *,
-    models: Mapping[int, type[BaseModel]],
+    models: Mapping[int, Any],
     method: str = "GET",
 ) -> None:
     responses: dict[int | str, dict[str, Any]] = {
@@ -101,9 +102,16 @@ def _add(
     )
 
 
-def _submit_to(endpoint: Endpoint) -> Answer:
+def submit_to(endpoint: Endpoint, *, drafts: bool = False) -> Answer:
+    """Return what answers a submit.
+
+    Args:
+        endpoint: Where it is sent.
+        drafts: Whether drafts are made.
+    """
+
     async def submit(request: Request, asks: Asks) -> Response:
-        run = await submitted(request, endpoint, asks)
+        run = await submitted(request, endpoint, asks, drafts=drafts)
         board: Board = request.app.state.board
         content = {
             "status": "IN_QUEUE",
@@ -142,7 +150,10 @@ async def result(request: Request, request_id: str, asks: Asks) -> Response:
     if not run.over:  # whoever comes for the result may know more than was seen last
         run = await board.look(run.id) or run
     if not run.over:
-        raise Failure.of_type("bad_request", "Request is still in progress", **_id(run))
+        said = "Request is still in progress"
+        if run.paused_at is not None:
+            said = "Request waits for a choice of its drafts"
+        raise Failure.of_type("bad_request", said, **_id(run))
     try:
         content = await result_of(run, request)
     except Failure as failure:

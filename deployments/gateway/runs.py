@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -12,10 +12,8 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled, Cancelling
 
-from deployments.gateway.endpoint_ids import Endpoint
 from flows.results_over import kept_until
 from flows.run_end import is_over
-from ltxv.request import VideoRequest
 
 Phase = Literal["IN_QUEUE", "IN_PROGRESS", "COMPLETED"]
 Priority = Literal["normal", "low"]
@@ -27,6 +25,8 @@ TIMED = "gateway-timed"
 """Tag of those that are given up if they do not begin in time."""
 START_BY = "gateway.start_by"
 """Label of a run that is given up if it has not begun by then, in seconds of the Unix time."""
+DRAFTS = "gateway.drafts"
+"""Label of a run that makes drafts, with their number."""
 TIMED_OUT = "StartTimedOut"
 """Name of the state of a run that was given up."""
 
@@ -48,25 +48,6 @@ _CANCEL_PATIENCE = timedelta(seconds=30)
 def owner_tag(key_id: str) -> str:
     """Return the tag of all flow runs that a key asked for."""
     return f"{OWNER}{key_id}"
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a submit asks for."""
-
-    endpoint: Endpoint
-    owner: str
-    """Id of the key that asked."""
-    request: VideoRequest
-    priority: Priority = "normal"
-    start_by: float | None = None
-    """Moment at which it is given up if it has not begun, in seconds of the Unix time."""
-    notes: Mapping[str, str] = field(default_factory=dict)
-    """Further tags, by their kind."""
-    tags: tuple[str, ...] = ()
-    """Further tags that automations look for."""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    """What else is kept with the run."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +73,13 @@ class Run:
     labels: Mapping[str, Any]
     kept_until: datetime | None = None
     """When its result is gone, as its sender asked."""
+    paused_at: datetime | None = None
+    """Since when it waits for a choice; None if it does not."""
+
+    @property
+    def makes_drafts(self) -> bool:
+        """Whether it makes drafts to choose from."""
+        return DRAFTS in self.labels
 
     @property
     def over(self) -> bool:
@@ -129,42 +117,8 @@ class Run:
             waits=run.state.type == StateType.SCHEDULED,
             labels=run.labels,
             kept_until=kept_until(run),
+            paused_at=run.state.timestamp if run.state.type == StateType.PAUSED else None,
         )
-
-
-async def create(
-    order: Order, prefect: PrefectClient, *, key: str, labels: Mapping[str, str]
-) -> FlowRun:
-    """Create the flow run that makes a video; one that has the same key already is returned.
-
-    Args:
-        order: What is asked for.
-        prefect: The server.
-        key: Prefect's idempotency key.
-        labels: Kept with a new run.
-    """
-    endpoint = order.endpoint
-    told: dict[str, str | float] = {**order.labels, **labels}
-    if order.start_by is not None:
-        told[START_BY] = order.start_by
-    notes = [f"{kind}:{note}" for kind, note in order.notes.items()]
-    timed = [] if order.start_by is None else [TIMED]
-    return await prefect.create_flow_run_from_deployment(
-        endpoint.deployment,
-        parameters={"request": order.request.model_dump(mode="json")},
-        name=order.request.headline,
-        tags=[
-            TAG,
-            owner_tag(order.owner),
-            f"{ENDPOINT}{endpoint.id}",
-            *timed,
-            *notes,
-            *order.tags,
-        ],
-        idempotency_key=key,
-        work_queue_name=endpoint.queues.get(order.priority),
-        labels=told,
-    )
 
 
 async def cancel(run: UUID, prefect: PrefectClient) -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from deployments.gateway.board import Board
+from deployments.gateway.drafts.offer import Offer, Offers
 from deployments.gateway.failures import Failure
 from deployments.gateway.hosts import address_of
 from deployments.gateway.lines import Line
@@ -39,6 +40,9 @@ class Status(BaseModel):
     metrics: dict[str, float] = Field(default={}, description="`inference_time` in seconds.")
     error: str | None = Field(default=None, description="Why there is no result.")
     error_type: str | None = None
+    choice: Offer | None = Field(
+        default=None, description="Drafts to choose from, while the request waits for that."
+    )
 
 
 def urls(run: Run, request: Request) -> dict[str, str]:
@@ -71,6 +75,10 @@ async def status_of(run: Run, request: Request, *, lines: Sequence[Line]) -> dic
     }
     if run.phase == "IN_QUEUE":
         told["queue_position"] = await board.position(run)
+    if run.paused_at is not None:
+        offers: Offers = request.app.state.offers
+        offer = await offers.of(run, media=address_of(request, "media"))
+        told["choice"] = {**offer, "refine_url": f"{told['response_url']}/refine"}
     if run.over:
         told["metrics"] = {"inference_time": run.seconds}
         if not run.succeeded:

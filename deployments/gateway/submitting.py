@@ -10,24 +10,29 @@ from starlette.requests import Request
 from deployments.gateway.access.caller import Caller
 from deployments.gateway.board import Board
 from deployments.gateway.connections import connection_of
+from deployments.gateway.drafts.asked import drafts_request
 from deployments.gateway.endpoint_ids import Endpoint
 from deployments.gateway.failures import Failure
 from deployments.gateway.headers import MATTER, idempotency_key, notes_of, priority_of, start_by
 from deployments.gateway.house import House
 from deployments.gateway.intake import body_of, video_request
 from deployments.gateway.once import Create, Once, fingerprint
-from deployments.gateway.runs import Order, Run, create
+from deployments.gateway.order import Order, create, drafter_of
+from deployments.gateway.runs import Run
 from deployments.gateway.webhooks.target import TAG as WEBHOOK
 from deployments.gateway.webhooks.target import check_delivery, target_of
 
 
-async def submitted(request: Request, endpoint: Endpoint, asks: Caller) -> Run:
+async def submitted(
+    request: Request, endpoint: Endpoint, asks: Caller, *, drafts: bool = False
+) -> Run:
     """Check what a caller asks for and have Prefect make it.
 
     Args:
         request: The caller's.
         endpoint: Where it was sent.
         asks: Who sent it.
+        drafts: Whether drafts are made, to choose from.
 
     Raises:
         Failure: A header or the body is not what the endpoint takes, or the caller's key allows no
@@ -39,14 +44,22 @@ async def submitted(request: Request, endpoint: Endpoint, asks: Caller) -> Run:
     target = target_of(request)
     if target is not None:
         await check_delivery(request.app.state.prefect)
+    if drafts:
+        drafter_of(endpoint)
     body = await body_of(request)
+    number: int | None = None
+    if drafts:
+        asked, number = await drafts_request(body, endpoint, house=house, asks=asks)
+    else:
+        asked = await video_request(body, endpoint, house=house, asks=asks)
     order = Order(
         endpoint=endpoint,
         owner=asks.key_id,
         priority=priority_of(request.headers),
         start_by=start_by(request.headers),
         notes=notes_of(request.headers),
-        request=await video_request(body, endpoint, house=house, asks=asks),
+        request=asked,
+        drafts=number,
         labels={} if target is None else target.labels,
         tags=() if target is None else (WEBHOOK,),
     )

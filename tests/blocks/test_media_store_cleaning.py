@@ -100,18 +100,18 @@ def test_a_hit_is_a_use(old: Kept) -> None:
 
 
 def test_notes_of_runs_go_with_age_alone(old: Kept) -> None:
-    """The old note of a run that is over goes and is counted; others stay, and what is no note."""
+    """Old notes of a run that is over go and are counted; others stay, and what is no note."""
     over, resumable = str(uuid.uuid4()), str(uuid.uuid4())
-    for name in (f"runs/{over}.json", f"runs/{resumable}.json", "runs/mine.json"):
-        old.write(name, b"{}")
+    for name in (over, f"{over}.drafts", resumable, "mine"):
+        old.write(f"runs/{name}.json", b"{}")
     assert old.store.clean(NO_GRACE, needed=lambda _: ()).notes == 0
     set_back(old, 31)
     recent = f"runs/{uuid.uuid4()}.json"
     old.write(recent, b"{}")
     assert old.store.clean(NO_GRACE).notes == 0
-    assert old.store.clean(NO_GRACE, needed=lambda _: {resumable}, dry_run=True).notes == 1
+    assert old.store.clean(NO_GRACE, needed=lambda _: {resumable}, dry_run=True).notes == 2
     cleaned = old.store.clean(NO_GRACE, needed=lambda _: {resumable})
-    assert (cleaned.notes, cleaned.freed_bytes) == (1, 2)
+    assert (cleaned.notes, cleaned.freed_bytes) == (2, 4)
     assert old.keys() == sorted([recent, f"runs/{resumable}.json", "runs/mine.json"])
 
 

@@ -12,6 +12,7 @@ from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter, FlowRu
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import Pause
 
+from blocks.draft_notes import noted_drafts
 from deployments.drafts import drafts_of, sheet_of_drafts
 from deployments.flow_runs import resume_with, start_here
 from flows.draft import draft_videos
@@ -94,6 +95,10 @@ def test_only_what_is_chosen_is_refined(house: House) -> None:
     assert refining.ran["second_pass"] == 2
     assert "first_pass" not in refining.ran
     assert house.make(images=images, seed=9).video == results[0].video
+    note = noted_drafts(str(run.id), house.equipment.store)
+    assert note is not None
+    assert note.numbers == [1, 2, 3]
+    assert [(one.draft, one.result) for one in note.refined] == [(3, results[0]), (1, results[1])]
     with get_client(sync_client=True) as client:
         artifacts = client.read_artifacts(
             flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])),

@@ -12,6 +12,9 @@ from deployments.gateway.hosts import address_of
 OUTPUT = "output"
 """Purpose of the marks of finished files."""
 
+KEPT = "kept"
+"""Purpose of the marks of what stages keep, such as a look at a draft."""
+
 
 def file_address(id_: str, name: str, request: Request) -> str:
     """Return where an upload can be opened."""
@@ -32,3 +35,14 @@ def output_address(name: str, media: str, seal: Seal) -> str:
         seal: Of the gateway.
     """
     return f"{media}/outputs/{seal.mark(OUTPUT, name)}/{quote(name)}"
+
+
+def kept_address(path: str, media: str, seal: Seal) -> str:
+    """Return where what a stage keeps in the store can be opened: by those who were told.
+
+    Args:
+        path: In the store.
+        media: Address of the door ``media``.
+        seal: Of the gateway.
+    """
+    return f"{media}/kept/{seal.mark(KEPT, path)}/{quote(path)}"

@@ -14,7 +14,7 @@ from deployments.gateway.access.caller import Caller
 from deployments.gateway.access.denied import forbidden
 from deployments.gateway.access.guard import caller
 from deployments.gateway.failures import Failure
-from deployments.gateway.files.addresses import OUTPUT
+from deployments.gateway.files.addresses import KEPT, OUTPUT
 from deployments.gateway.files.file_name import UNKNOWN
 from deployments.gateway.files.media import Medium, answer, no_file
 from deployments.gateway.house import House
@@ -64,7 +64,23 @@ async def open_output(request: Request, mark: str, name: str) -> Response:
     house: House = request.app.state.house
     if not house.seal.is_mark(OUTPUT, name, mark):
         raise no_file()
-    place = house.store.own_place(OUTPUTS)
+    return await _sent(OUTPUTS, name, mark, request)
+
+
+@router.head("/media/kept/{mark}/{folder}/{name:path}", include_in_schema=False)
+@router.get("/media/kept/{mark}/{folder}/{name:path}", summary="Open a look at drafts")
+async def open_kept(request: Request, mark: str, folder: str, name: str) -> Response:
+    """Send a clip or a picture of drafts, or the range of it that is asked for."""
+    house: House = request.app.state.house
+    if not house.seal.is_mark(KEPT, f"{folder}/{name}", mark):
+        raise no_file()
+    return await _sent(folder, name, mark, request)
+
+
+async def _sent(folder: str, name: str, mark: str, request: Request) -> Response:
+    """Send a file of the store whose mark is right."""
+    house: House = request.app.state.house
+    place = house.store.own_place(folder)
     found = await to_thread.run_sync(place.find, name)
     if found is None:
         raise no_file()

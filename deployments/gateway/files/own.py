@@ -50,6 +50,24 @@ def with_own_files(request: VideoRequest, house: House, *, asks: Caller) -> Vide
     return VideoRequest.model_validate(data)
 
 
+def with_public_files(
+    made: Mapping[str, Any], *, store: MediaStore, seal: Seal, media: str
+) -> dict[str, Any]:
+    """Return what a request made, of each video with an address that its caller can open now.
+
+    Args:
+        made: A result, or the results of drafts.
+        store: Where its videos are.
+        seal: Of the gateway.
+        media: Address of the door ``media`` as the caller reaches it.
+    """
+    results = made.get("results")
+    if results is None:
+        return with_public_file(made, store=store, seal=seal, media=media)
+    public = [with_public_file(one, store=store, seal=seal, media=media) for one in results]
+    return {**made, "results": public}
+
+
 def with_public_file(
     made: Mapping[str, Any], *, store: MediaStore, seal: Seal, media: str
 ) -> dict[str, Any]:

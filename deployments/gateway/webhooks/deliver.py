@@ -24,7 +24,7 @@ from blocks.media_store import MediaStore
 from blocks.saved import DEFAULT, saved
 from deployments.gateway.access.seal import Seal
 from deployments.gateway.failures import Failure
-from deployments.gateway.files.own import with_public_file
+from deployments.gateway.files.own import with_public_files
 from deployments.gateway.outcome import outcome_of
 from deployments.gateway.runs import Run
 from deployments.gateway.webhooks.key import WebhookKey
@@ -131,7 +131,7 @@ def _outcome(run: Run, target: Target, store: MediaStore, seal: Seal) -> dict[st
         made = anyio.run(outcome_of, run, store)
     except Failure as failure:
         return failure
-    return with_public_file(made, store=store, seal=seal, media=target.media)
+    return with_public_files(made, store=store, seal=seal, media=target.media)
 
 
 def _look_again(run: FlowRun, attempt: int, client: SyncPrefectClient) -> None:

@@ -30,6 +30,7 @@ from deployments.gateway.endpoint_ids import MULTICONDITIONING, endpoints_of
 from deployments.gateway.house import House as GatewayHouse
 from deployments.gateway.serve import Listening, server_of
 from deployments.gateway.webhooks.key import WebhookKey
+from flows.draft import draft_videos
 from flows.generate import generate_video
 
 SUBMIT = f"/queue/{MULTICONDITIONING}"
@@ -131,6 +132,17 @@ def deploy(name: str, **parameters: str) -> None:
         generate_video,
         name=name,
         parameters=parameters,
+        work_pool_name=name,
+        work_queue_name="interactive",
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    ).apply()
+
+
+def deploy_drafts(name: str) -> None:
+    """Have the same pool make drafts, by a deployment of the same name."""
+    RunnerDeployment.from_flow(
+        draft_videos,
+        name=name,
         work_pool_name=name,
         work_queue_name="interactive",
         entrypoint_type=EntrypointType.MODULE_PATH,

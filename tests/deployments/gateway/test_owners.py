@@ -46,6 +46,7 @@ def test_a_key_sees_its_own_requests_alone(client_of: ClientOf) -> None:
     ):
         assert bob.get(path).status_code == 404
     assert bob.put(f"{REQUESTS}/{id_}/cancel").status_code == 404
+    assert bob.post(f"{REQUESTS}/{id_}/refine", json={"drafts": [1]}).status_code == 404
     assert bob.get("/requests").json()["requests"] == []
     assert bob.put("/requests/cancel").json()["cancelled"] == []
     assert id_ in {one["request_id"] for one in boss.get("/requests").json()["requests"]}

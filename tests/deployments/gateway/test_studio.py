@@ -30,7 +30,7 @@ from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from ltxv.engine_options import EngineOptions
 from tests.conftest import SAMPLES
-from tests.deployments.gateway.conftest import deploy
+from tests.deployments.gateway.conftest import REQUESTS, SUBMIT, deploy, deploy_drafts
 from tests.deployments.gateway.real_clients import Client, javascript, python
 from tests.ports import free_port
 
@@ -91,13 +91,18 @@ class Studio:
         self._gateway[-1].kill()
         self._gateway[-1].wait()
 
+    def client(self) -> httpx.Client:
+        """Return an HTTP client of it."""
+        trusting = ssl.create_default_context(cafile=str(self.trust))
+        return httpx.Client(base_url=self.url, verify=trusting, timeout=30)
+
     def wait_for_line(self, request_id: str, line: str) -> None:
         """Ask about a request until its log has a line."""
-        asked = f"/queue/fal-ai/ltx-video-13b-distilled/requests/{request_id}/status?logs=1"
+        asked = f"{REQUESTS}/{request_id}/status?logs=1"
         until = time.monotonic() + 20
-        with httpx.Client(verify=ssl.create_default_context(cafile=str(self.trust))) as client:
+        with self.client() as client:
             while line not in (
-                lines := [one["message"] for one in client.get(self.url + asked).json()["logs"]]
+                lines := [one["message"] for one in client.get(asked).json()["logs"]]
             ):
                 assert time.monotonic() < until, lines
                 time.sleep(0.2)
@@ -124,6 +129,7 @@ def studio(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> It
     LTXModel(checkpoint="tiny", device="cpu", options=EngineOptions(threads=1)).save(name)
     MediaStore(root=str(folder / "store")).save(name)
     deploy(name, model=name, store=name)
+    deploy_drafts(name)
     made = Studio(name, folder, free_port(), certificate(folder))
     worker = subprocess.Popen(
         [str(BIN / "prefect"), "worker", "start", "--pool", name, "--type", "process"],
@@ -227,6 +233,29 @@ def test_a_refused_prompt(studio: Studio) -> None:
     told = studio.call(python, "subscribe", input={**SMALL, "prompt": "a naked child"})
     assert told["error"]["status"] == 422
     assert "content_policy_violation" in str(told["error"]["message"])
+
+
+def test_drafts_are_made_looked_at_and_refined(studio: Studio) -> None:
+    """Chosen the moment that they can be, one goes on at the same worker to the usual pixels."""
+    with studio.client() as client:
+        told = client.post(f"{SUBMIT}/drafts", json={**SMALL, "seed": 6, "drafts": 2}).json()
+        at = f"{REQUESTS}/{told['request_id']}"
+        until = time.monotonic() + 180
+        while "choice" not in told:
+            assert time.monotonic() < until, told
+            time.sleep(0.2)
+            told = client.get(f"{at}/status").json()
+        [_, second] = told["choice"]["drafts"]
+        assert client.get(second["preview_url"]).headers["content-type"] == "video/mp4"
+        assert client.get(told["choice"]["sheet_url"]).content.startswith(b"\xff\xd8")
+        chosen = client.post(told["choice"]["refine_url"], json={"drafts": [2]})
+        assert chosen.status_code == 202, chosen.text
+        while client.get(f"{at}/status").status_code == 202:
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        [result] = client.get(at).json()["results"]
+        check_video(result)
+        assert len(client.get(result["video"]["url"]).content) == result["video"]["file_size"]
 
 
 def test_a_killed_gateway_loses_nothing(studio: Studio) -> None:
