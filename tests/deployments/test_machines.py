@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,48 +20,19 @@ from tests.deployments.worker.plant import (
     Server,
     Worker,
     kill_family,
-    wait_until,
 )
 from tests.deployments.worker.test_faults import house_around
 from tests.ports import free_port
+from tests.postgres import serving_postgres
+from tests.programs import program
 from tests.s3_server import S3Server
-
-
-def program(name: str) -> str:
-    """Return the path of a program that `make test-slow` installs."""
-    apart = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    found = str(apart[-1]) if apart else shutil.which(name)
-    assert found is not None, f"there is no {name}; run `make servers`"
-    return found
 
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A database server of its own, not run as root."""
-    folder = tmp_path_factory.mktemp("pg")
-    user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-    if os.getuid() == 0:
-        for place in folder.parents[:3]:
-            if place.name.startswith(("pytest-", "popen-")):
-                place.chmod(0o755)  # so that the other user comes to its folder
-        shutil.chown(folder, user)
-    port, data = free_port(), folder / "data"
-    trust = [program("initdb"), "-D", str(data), "-U", "prefect", "-A", "trust", "-N"]
-    subprocess.run(trust, user=user, check=True, stdout=subprocess.DEVNULL)
-    process = subprocess.Popen(
-        [
-            *[program("postgres"), "-D", str(data), "-p", str(port)],
-            *["-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"],
-        ],
-        user=user,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    ready = [program("pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
-    wait_until(lambda: subprocess.call(ready) == 0, seconds=60, what=lambda: "no Postgres")
-    yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/postgres"
-    process.send_signal(signal.SIGINT)
-    process.wait(30)
+    """A database server of its own."""
+    with serving_postgres(tmp_path_factory.mktemp("pg")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

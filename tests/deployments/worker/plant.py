@@ -9,9 +9,9 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import httpx
@@ -93,13 +93,17 @@ class Server:
 class Worker:
     """`ltx worker` on a pool, with an engine of the tiny model."""
 
-    def __init__(self, pool: str, folder: Path, **environment: str) -> None:
+    program: ClassVar[Sequence[str]] = (str(BIN / "ltx"),)
+
+    def __init__(
+        self, pool: str, folder: Path, *, concurrency: int = 2, **environment: str
+    ) -> None:
         self.log = folder / f"worker-{uuid.uuid4().hex[:8]}.log"
         self.metrics_port = free_port()
         self.process = subprocess.Popen(
             [
-                *[str(BIN / "ltx"), "worker", "--pool", pool, "--model", "tiny"],
-                *["--concurrency", "2", "--metrics-port", str(self.metrics_port)],
+                *[*self.program, "worker", "--pool", pool, "--model", "tiny"],
+                *["--concurrency", str(concurrency), "--metrics-port", str(self.metrics_port)],
             ],
             stderr=self.log.open("w"),
             env={
@@ -180,6 +184,20 @@ class Worker:
         return found
 
 
+def deployed(pool: str) -> UUID:
+    """Make a pool of processes with a deployment of generate_video, and return the latter's id."""
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
+    applied: Any = RunnerDeployment.from_flow(
+        generate_video,
+        name=pool,
+        work_pool_name=pool,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    ).apply()
+    made: UUID = applied
+    return made
+
+
 class Plant:
     """A house, a pool with a deployment of generate_video, and a worker that may be replaced."""
 
@@ -188,15 +206,7 @@ class Plant:
         self.folder = folder
         self.store = MediaStore(root=str(house.root))
         self.pool = f"gpu-{uuid.uuid4().hex[:8]}"
-        with get_client(sync_client=True) as client:
-            client.create_work_pool(WorkPoolCreate(name=self.pool, type="process"))
-        applied: Any = RunnerDeployment.from_flow(
-            generate_video,
-            name=self.pool,
-            work_pool_name=self.pool,
-            entrypoint_type=EntrypointType.MODULE_PATH,
-        ).apply()
-        self.deployment: UUID = applied
+        self.deployment = deployed(self.pool)
         self.left_behind: psutil.Process | None = None
         """An engine whose worker a test killed."""
         self.worker = Worker(self.pool, folder, **environment)
