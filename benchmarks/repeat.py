@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import statistics
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def interleaved(arms: Mapping[str, Callable[[], T]], repeats: int) -> dict[str, list[T]]:
-    """Run every arm ``repeats`` times in rounds (A B C, C B A, A B C) and return all outcomes."""
+def interleaved(
+    arms: Mapping[str, Callable[[], T]], repeats: int, *, tell: bool = False
+) -> dict[str, list[T]]:
+    """Run every arm ``repeats`` times in rounds (A B C, C B A, A B C) and return all outcomes.
+
+    Args:
+        arms: What is run, by name.
+        repeats: How often.
+        tell: Whether to say on stderr what comes next.
+    """
     found: dict[str, list[T]] = {name: [] for name in arms}
     for number in range(repeats):
         for name in sorted(arms, reverse=bool(number % 2)):
+            if tell:
+                print(f"round {number + 1} of {repeats}: {name}", file=sys.stderr, flush=True)
             found[name].append(arms[name]())
     return found
 
