@@ -107,10 +107,17 @@ def gateway(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> I
     store = MediaStore(root=str(tmp_path_factory.mktemp("gateway")))
     store.save(name)
     deploy(name, store=name)
+    house = house_before(name, store)
+    with serving(house) as url:
+        yield Gateway(url, store, name, house)
+
+
+def house_before(name: str, store: MediaStore) -> GatewayHouse:
+    """Return what a gateway without keys, before a deployment and a store, was started with."""
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name(f"generate-video/{name}")
     keys, identity = KeyRing(store), GatewayIdentity.made()
-    house = GatewayHouse(
+    return GatewayHouse(
         store=store,
         endpoints=endpoints_of(deployment),
         keys=keys,
@@ -118,8 +125,6 @@ def gateway(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> I
         seal=Seal(identity.secret.get_secret_value()),
         webhook_key=WebhookKey(identity.webhook_key.get_secret_value()),
     )
-    with serving(house) as url:
-        yield Gateway(url, store, name, house)
 
 
 def deploy(name: str, **parameters: str) -> None:

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.deployments.runner import RunnerDeployment
-from prefect.states import Failed, Running
+from prefect.states import Failed
 
 from blocks.media_store import MediaStore
 from blocks.run_notes import note_failure
 from deployments.gateway.access.allowance import Allowance
 from deployments.gateway.access.key_ring import KeyRing
-from deployments.gateway.webhooks.deliver import deliver_webhook
 from ltxv.errors import Refused
-from tests.deployments.gateway.conftest import REQUESTS, Gateway, run_of, serving, turn, wait_for
-from tests.deployments.gateway.real_clients import CLIENTS as REAL
-from tests.deployments.gateway.real_clients import NODE, Client, javascript, python
+from tests.deployments.gateway.conftest import Gateway, serving, turn
+from tests.deployments.gateway.real_clients import Client, javascript, python
 from tests.deployments.gateway.relay import relayed
 from tests.deployments.gateway.test_once import runs_with
 from tests.deployments.gateway.test_queue import VIDEO, complete
-from tests.deployments.gateway.test_watching import log, run_with
 
 CLIENTS = pytest.mark.parametrize("client", [javascript, python])
-SEED_PROMPT = (
-    (REAL / "seed" / "subscribe.mjs").read_text().partition('prompt: "')[2].partition('"')[0]
-)
 pytestmark = pytest.mark.slow
 
 
@@ -87,47 +75,6 @@ def test_a_dropped_submit_is_one_video(gateway: Gateway, client: Client) -> None
         told = client(relay.url, "submit", input=asked)["value"]
     assert told["request_id"] if isinstance(told, dict) else told
     assert runs_with(asked) == 1
-
-
-@pytest.fixture
-def webhooks(prefect_server: None) -> Iterator[None]:
-    """What `ltx deploy` sets up for webhooks, which one of the snippets asks for."""
-    made = RunnerDeployment.from_flow(deliver_webhook, name="cpu").apply()
-    yield
-    with get_client(sync_client=True) as client:
-        client.delete_deployment(made)  # type: ignore[arg-type]  # typed for both kinds of callers
-
-
-def test_the_endpoints_own_snippets_run_as_printed(gateway: Gateway, webhooks: None) -> None:
-    """The programs of the endpoint's page, to the letter: one shows steps and result, one an id."""
-    environment = {**os.environ, "LTX_GATEWAY": gateway.url}
-    with subprocess.Popen(
-        [NODE, "--import", "./led.mjs", "seed/subscribe.mjs"],
-        cwd=REAL,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as program:
-        id_ = str(run_with(SEED_PROMPT).id)
-        turn(id_, Running())
-        log(id_, "first_pass: step 1 of 7")
-        wait_for(gateway, f"{REQUESTS}/{id_}/status?logs=1", "IN_PROGRESS")
-        time.sleep(1)  # its turn to ask, twice a second
-        complete(gateway, id_)
-        said, _ = program.communicate(timeout=30)
-    assert "first_pass: step 1 of 7" in said
-    assert VIDEO.video.url in said
-    assert id_ in said
-    queued = subprocess.run(
-        [NODE, "--import", "./led.mjs", "seed/queue.mjs"],
-        cwd=REAL,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    )
-    assert run_of(queued.stdout.strip()).parameters["request"]["prompt"] == SEED_PROMPT
 
 
 def test_a_browser_streams_with_a_token_in_the_place_of_the_key(

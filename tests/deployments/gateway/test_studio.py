@@ -11,7 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,14 +24,24 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from prefect.client.orchestration import get_client
+from prefect.deployments.runner import RunnerDeployment
 from prefect.settings import PREFECT_API_URL
 
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
+from deployments.gateway.webhooks.deliver import deliver_webhook
 from ltxv.engine_options import EngineOptions
 from tests.conftest import SAMPLES
-from tests.deployments.gateway.conftest import REQUESTS, SUBMIT, deploy, deploy_drafts
-from tests.deployments.gateway.real_clients import Client, javascript, python
+from tests.deployments.gateway.conftest import (
+    REQUESTS,
+    SUBMIT,
+    deploy,
+    deploy_drafts,
+    house_before,
+    serving,
+)
+from tests.deployments.gateway.real_clients import CLIENTS, NODE, Client, javascript, python
 from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
@@ -256,6 +266,52 @@ def test_drafts_are_made_looked_at_and_refined(studio: Studio) -> None:
         [result] = client.get(at).json()["results"]
         check_video(result)
         assert len(client.get(result["video"]["url"]).content) == result["video"]["file_size"]
+
+
+@pytest.fixture
+def webhooks(studio: Studio) -> Iterator[None]:
+    """What `ltx deploy` sets up for webhooks, which one of the snippets asks for."""
+    made: Any = RunnerDeployment.from_flow(deliver_webhook, name="cpu").apply()
+    yield
+    with get_client(sync_client=True) as client:
+        client.delete_deployment(made)
+
+
+def test_the_endpoints_own_snippets_end_in_a_video(studio: Studio, webhooks: None) -> None:
+    """The programs of the endpoint's page, to the letter: one shows steps and result, one an id.
+
+    They name nothing but a prompt; the endpoint's defaults are small here, and all else as ever.
+    """
+    house = house_before(studio.name, MediaStore.load(studio.name))
+    small = {name: value for name, value in SMALL.items() if name != "prompt"}
+    endpoints = {id_: replace(one, defaults=small) for id_, one in house.endpoints.items()}
+    with serving(replace(house, endpoints=endpoints)) as url:
+        programs = [begun(name, url) for name in ("subscribe.mjs", "queue.mjs")]
+        shown, queued = (program.communicate(timeout=90)[0] for program in programs)
+        at = f"{url}{REQUESTS}"
+        with httpx.Client(timeout=30) as client:
+            until = time.monotonic() + 60
+            while client.get(f"{at}/{queued.strip()}/status").status_code != 200:
+                assert time.monotonic() < until
+                time.sleep(0.2)
+            for id_ in (shown.split()[-1], queued.strip()):
+                made = client.get(f"{at}/{id_}").json()
+                check_video(made)
+                opened = client.get(made["video"]["url"])
+                assert len(opened.content) == made["video"]["file_size"]
+    assert re.search(r"^[a-z_]+: (started|cached|step 1 of)", shown, re.MULTILINE)
+    assert "/media/outputs/" in shown
+
+
+def begun(snippet: str, gateway: str) -> subprocess.Popen[str]:
+    """Start a program of the endpoint's page, its client led to a gateway."""
+    return subprocess.Popen(
+        [NODE, "--import", "./led.mjs", f"seed/{snippet}"],
+        cwd=CLIENTS,
+        env={**os.environ, "LTX_GATEWAY": gateway},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def test_a_killed_gateway_loses_nothing(studio: Studio) -> None:
