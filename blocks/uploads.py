@@ -19,6 +19,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 from blocks.media_store import MediaStore
 from blocks.media_store.backend import Write
 from blocks.media_store.keys import GATEWAY, OUTPUTS
+from blocks.upload_room import UploadRoom
 from ltxv.frozen import Frozen
 
 Access = Literal["allow", "hide", "forbid"]
@@ -67,6 +68,7 @@ class Uploads:
     def __init__(self, store: MediaStore) -> None:
         self._files = store.own_place(f"{OUTPUTS}/{_FOLDER}")
         self._records = store.own_place(_RECORDS)
+        self._room = UploadRoom(store)
         self._store = store
 
     def writing(self, id_: str, name: str, *, content_type: str) -> AbstractContextManager[Write]:
@@ -97,6 +99,7 @@ class Uploads:
     def remove(self, upload: Upload) -> None:
         """Remove an upload; for a day it is known that it was there, so that none takes its id."""
         self._files.remove(f"{upload.id}/{upload.name}")
+        self._room.forget(upload.owner, upload.id)
         self.keep(upload.model_copy(update={"expires": datetime.now(UTC)}))
 
     def remove_ended(self, *, dry_run: bool = False) -> Removed:
@@ -111,6 +114,8 @@ class Uploads:
         if not dry_run:
             for name, _ in going:
                 self._files.remove(name)
+            gone = {id_ for id_, one in known.items() if one.is_over}
+            self._room.clear(there=known.keys() - gone, gone=gone)
             for one in known.values():
                 if one.expires is not None and one.expires < now - _LEFT:
                     self._records.remove(f"{one.id}.json")

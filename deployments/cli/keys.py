@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _LONGEST_NAME = 100
 _SHOWN_NAME = 32
+_GIGABYTE = 10**9
 
 keys = typer.Typer(
     help="Make, list, revoke and rotate the API keys of the gateway (ltx gateway).",
@@ -61,6 +62,15 @@ def create(  # noqa: PLR0917 - typer reads the options off the signature
             show_default=False,
         ),
     ] = None,
+    upload_gb: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            help="Gigabytes of uploaded files that it may keep.",
+            metavar="GB",
+            show_default=False,
+        ),
+    ] = None,
     store: Store = DEFAULT,
 ) -> None:
     """Make a key and print it, once: only a digest of it is kept.
@@ -78,7 +88,10 @@ def create(  # noqa: PLR0917 - typer reads the options off the signature
     if not plain:
         raise typer.BadParameter("give it a name that you will know it by", param_hint="NAME")
     limits = KeyLimits(
-        concurrent=concurrent, per_minute=per_minute, gpu_seconds_per_day=gpu_seconds_per_day
+        concurrent=concurrent,
+        per_minute=per_minute,
+        gpu_seconds_per_day=gpu_seconds_per_day,
+        upload_bytes=None if upload_gb is None else int(upload_gb * _GIGABYTE),
     )
     _tell(_ring(store).create(plain, scope=scope.value, limits=limits))
 
@@ -163,6 +176,7 @@ def _limits(record: KeyRecord) -> str:
         f"{limits.concurrent} at a time" if limits.concurrent else "",
         f"{limits.per_minute} a minute" if limits.per_minute else "",
         f"{limits.gpu_seconds_per_day:g} GPU s a day" if limits.gpu_seconds_per_day else "",
+        f"{limits.upload_bytes / _GIGABYTE:g} GB of files" if limits.upload_bytes else "",
     ]
     return ", ".join(filter(None, said)) or "none"
 

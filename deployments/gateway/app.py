@@ -27,6 +27,7 @@ from deployments.gateway.drafts.routes import add_drafts
 from deployments.gateway.failures import REQUEST_ID, TIMEOUT_TYPE, Failure, of_status
 from deployments.gateway.files.cdn import router as cdn
 from deployments.gateway.files.download import router as downloads
+from deployments.gateway.files.room import Room
 from deployments.gateway.files.storage import router as storage
 from deployments.gateway.health import Examiner
 from deployments.gateway.health import router as health
@@ -88,6 +89,7 @@ def create_app(house: House) -> FastAPI:
         app.include_router(more)
     _answer_errors(app)
     app.openapi = lambda: _page(app)  # type: ignore[method-assign]  # as FastAPI's docs do
+    app.state.room = Room(house.store, house.keys)
     app.state.metrics = Metrics()
     app.add_middleware(Measured, metrics=app.state.metrics)
     app.add_middleware(Hosts)

@@ -31,6 +31,14 @@ class KeyLimits(Frozen):
     gpu_seconds_per_day: float | None = Field(
         default=None, gt=0, description="Seconds of GPU stages in any 24 hours."
     )
+    upload_bytes: int | None = Field(
+        default=None, ge=1, description="Bytes of uploaded files that are kept at a time."
+    )
+
+    @property
+    def requests_are_free(self) -> bool:
+        """Whether it may ask for as many videos as it likes."""
+        return self.model_copy(update={"upload_bytes": None}) == KeyLimits()
 
 
 class KeyRecord(Frozen):

@@ -16,6 +16,7 @@ from deployments.gateway.files.addresses import file_address
 from deployments.gateway.files.bodies import BYTES, PARTS
 from deployments.gateway.files.file_name import file_name, media_type
 from deployments.gateway.files.lifetime import lifecycle_of
+from deployments.gateway.files.room import room_of
 from deployments.gateway.files.sending import join_parts, take_file, take_part
 from deployments.gateway.files.ticket import Ticket, opened
 from deployments.gateway.house import House
@@ -61,6 +62,7 @@ async def upload(request: Request, sends: Sends) -> Response:
 @router.post("/media/files/upload/multipart", summary="Begin a file in parts")
 async def begin(request: Request, sends: Sends) -> Response:
     """Return where the file will be, and the id under which its parts are sent."""
+    await room_of(request).check(sends.key_id)
     ticket = _ticket(request, sends)
     house: House = request.app.state.house
     content = {

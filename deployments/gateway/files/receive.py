@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from blocks.media_store.backend import Write
 from deployments.gateway.failures import Failure
+from deployments.gateway.files.room import Took
 from deployments.gateway.files.ticket import SECONDS
 
 _AT_A_TIME = 2**20
@@ -27,7 +28,7 @@ class Received(NamedTuple):
 
 
 async def receive(
-    request: Request, target: AbstractContextManager[Write], *, most: int
+    request: Request, target: AbstractContextManager[Write], *, most: int, took: Took = int
 ) -> Received:
     """Write the body of a request to a file, which is there whole afterwards or not at all.
 
@@ -35,13 +36,13 @@ async def receive(
         request: Whose body it is.
         target: Gives what takes the bytes.
         most: Bytes that it may have.
+        took: Is told how many came, each time that some did; what it raises ends the upload.
 
     Raises:
         Failure: It is empty or too large, stopped, or its sender went away or is too slow.
         LTXError: The store fails.
     """
-    told = request.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > most:
+    if told_size(request) > most:
         raise too_large(most)
     digest, size = hashlib.sha256(), 0
     async with in_threads(target) as write:
@@ -49,6 +50,7 @@ async def receive(
             size += len(chunk)
             if size > most:
                 raise too_large(most)
+            took(len(chunk))
             await to_thread.run_sync(_take, chunk, digest, write)
         if size == 0:
             raise Failure.of_type("bad_request", "the file is empty; send one that has bytes")
@@ -67,6 +69,12 @@ async def in_threads(target: AbstractContextManager[Write]) -> AsyncIterator[Wri
         raise
     with CancelScope(shield=True):
         await to_thread.run_sync(_leave, target, None)
+
+
+def told_size(request: Request) -> int:
+    """Return how many bytes a body has, as its sender says; 0 if that is not said."""
+    told = request.headers.get("content-length", "")
+    return int(told) if told.isdecimal() else 0
 
 
 def too_large(most: int) -> Failure:

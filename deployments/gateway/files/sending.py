@@ -15,7 +15,8 @@ from blocks.media_store.backend import Write
 from blocks.upload_parts import MOST_PARTS, Part, UploadParts
 from blocks.uploads import Upload, Uploads
 from deployments.gateway.failures import Failure
-from deployments.gateway.files.receive import Received, receive, too_large
+from deployments.gateway.files.receive import Received, receive, told_size, too_large
+from deployments.gateway.files.room import room_of
 from deployments.gateway.files.ticket import Ticket
 from deployments.gateway.house import House
 from deployments.gateway.intake import body_of
@@ -48,14 +49,13 @@ async def take_file(request: Request, ticket: Ticket) -> Upload:
     house: House = request.app.state.house
     uploads = Uploads(house.store)
     known = await to_thread.run_sync(uploads.known, ticket.id)
-    target = (
-        uploads.writing(ticket.id, ticket.name, content_type=ticket.content_type)
-        if known is None
-        else _Nowhere()
-    )
-    received = await receive(request, target, most=house.max_upload_bytes)
+    most, expected = house.max_upload_bytes, told_size(request)
     if known is None:
-        return await to_thread.run_sync(_keep, uploads, ticket, received)
+        target = uploads.writing(ticket.id, ticket.name, content_type=ticket.content_type)
+        async with room_of(request).taking(ticket.owner, ticket.id, expected=expected) as took:
+            received = await receive(request, target, most=most, took=took)
+            return await to_thread.run_sync(_keep, uploads, ticket, received)
+    received = await receive(request, _Nowhere(), most=most)
     if known.is_over or known.sha256 != received.sha256:
         raise _sent_before()
     return known
@@ -80,7 +80,11 @@ async def take_part(request: Request, ticket: Ticket, number: int) -> Part:
     most = house.max_upload_bytes - others
     if most <= 0:
         raise too_large(house.max_upload_bytes)
-    received = await receive(request, parts.writing(number), most=most)
+    coming = room_of(request).taking(
+        ticket.owner, ticket.id, number=number, expected=told_size(request)
+    )
+    async with coming as took:
+        received = await receive(request, parts.writing(number), most=most, took=took)
     return Part(number, received.sha256)
 
 
@@ -101,7 +105,9 @@ async def join_parts(request: Request, ticket: Ticket) -> Upload:
     """
     house: House = request.app.state.house
     listed = _listed(await body_of(request, most=_LARGEST_LIST))
-    return await to_thread.run_sync(_join, listed, ticket, house)
+    upload = await to_thread.run_sync(_join, listed, ticket, house)
+    await room_of(request).joined(upload)
+    return upload
 
 
 def _join(listed: list[Part], ticket: Ticket, house: House) -> Upload:

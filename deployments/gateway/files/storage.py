@@ -20,6 +20,7 @@ from deployments.gateway.files.bodies import BYTES, PARTS
 from deployments.gateway.files.cdn import CDN, CDN_SECONDS
 from deployments.gateway.files.file_name import file_name, media_type
 from deployments.gateway.files.lifetime import lifecycle_of
+from deployments.gateway.files.room import room_of
 from deployments.gateway.files.sending import (
     join_parts,
     parts_there,
@@ -81,6 +82,7 @@ async def initiate(
     A file in parts is sent to `{path}/{number}{query}` of the first, in any order, and completed by
     a POST to `{path}/complete{query}`.
     """
+    await room_of(request).check(asks.key_id)
     lifecycle = lifecycle_of(request.headers)
     content_type = media_type(asked.content_type)
     ticket = Ticket(

@@ -31,6 +31,7 @@ def keys(prefect_server: None, tmp_path: Path) -> Keys:
 def test_a_key_is_shown_once(keys: Keys) -> None:
     """`create` prints it as FAL_KEY takes it; `list` has everything but the secret."""
     options = ("--concurrent", "4", "--per-minute", "60", "--gpu-seconds-per-day", "7200")
+    options += ("--upload-gb", "2.5")
     made = json.loads(keys("create", "alice\x1b[31m", *options).stdout)
     assert made["key"].startswith(f"{made['id']}:")
     listed = keys("list")
@@ -39,8 +40,9 @@ def test_a_key_is_shown_once(keys: Keys) -> None:
         "concurrent": 4,
         "per_minute": 60,
         "gpu_seconds_per_day": 7200,
+        "upload_bytes": 2_500_000_000,
     }
-    assert "4 at a time, 60 a minute, 7200 GPU s a day" in listed.stderr
+    assert "4 at a time, 60 a minute, 7200 GPU s a day, 2.5 GB of files" in listed.stderr
     secret = made["key"].partition(":")[2]
     assert secret not in listed.stdout + listed.stderr
     assert "\x1b" not in listed.stderr
