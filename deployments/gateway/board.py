@@ -1,7 +1,7 @@
 """What the Prefect server knows of the requests that someone asks about.
 
-However many clients poll, one loop reads the server, and rests for several times as long as it
-read: clients are answered from what it saw last.
+However many clients poll, one loop reads their requests and one the queues that they wait in; both
+rest for several times as long as they read. Clients are answered from what was seen last.
 """
 
 from __future__ import annotations
@@ -66,13 +66,15 @@ class Board:
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[Board]:
         """Read the server while inside."""
-        task = asyncio.create_task(self._watch())
+        tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._watch_queues())]
         try:
             yield self
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
 
     async def find(self, run: UUID) -> Run | None:
         """Return a request as it was seen last; None if there is none with that id."""
@@ -115,13 +117,15 @@ class Board:
         """Return how many requests are before one in its queue."""
         if not run.waits:
             return 0
-        guess = self._lineup.guess(run)
-        return guess if self._is_away else await self._soon(self._lineup.position(run), guess)
+        if not self._lineup.knows(run) and not self._is_away:
+            await self._soon(self._lineup.read(run), None)
+        return self._lineup.position(run)
 
     async def lines(self, run: Run) -> Sequence[Line]:
         """Return what is told of how a request goes on, oldest first."""
-        known = self._lines.known(run)
-        return known if self._is_away else await self._soon(self._lines.of(run), known)
+        if self._lines.want(run) and not self._is_away:
+            await self._soon(self._lines.read(run), None)
+        return self._lines.known(run)
 
     async def changes(self, run: UUID, *, every: float) -> AsyncIterator[Run | None]:
         """Yield a request whenever it was looked at again, until it is over.
@@ -187,6 +191,17 @@ class Board:
             self._took = time.monotonic() - began
             await asyncio.sleep(max(_REST_SECONDS, _REST_TIMES * self._took))
 
+    async def _watch_queues(self) -> None:
+        """Read the queues that requests wait in, beside the rounds: a long one takes long."""
+        while True:
+            await self._wanted.wait()
+            watched = (self._runs.get(run) for run in self._asked)
+            try:
+                await self._lineup.refresh({run.pool for run in watched if run and run.waits})
+            except (*AWAY, ObjectNotFound):  # as above; or the pool was deleted
+                await asyncio.sleep(1)
+            await asyncio.sleep(_REST_SECONDS)
+
     async def _round(self) -> None:
         """Look at every request that someone asks about and that may have changed."""
         now = time.monotonic()
@@ -202,7 +217,6 @@ class Board:
         going = [run for run in watched if not run.waits]
         await self._see([run.id for run in waiting], moved_only=True)
         await self._see([run.id for run in going], moved_only=False)
-        await self._lineup.refresh({run.pool for run in waiting})
         await self._lines.refresh(self._runs[run.id] for run in going if run.id in self._runs)
 
     async def _see(self, runs: Sequence[UUID], *, moved_only: bool) -> None:

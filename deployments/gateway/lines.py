@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -43,8 +44,8 @@ class Line:
     at: datetime
     message: str
 
-    @property
-    def json(self) -> dict[str, Any]:
+    @cached_property
+    def json(self) -> Mapping[str, Any]:
         """The endpoint's form of it."""
         return {
             "timestamp": self.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
@@ -58,6 +59,7 @@ class Line:
 @dataclass
 class _Told:
     lines: set[Line] = field(default_factory=set)
+    in_order: Sequence[Line] = ()
     upto: datetime = _BEGINNING
     asked: float = float("-inf")
     over_since: float | None = None
@@ -71,26 +73,30 @@ class Lines:
         self._told: OrderedDict[UUID, _Told] = OrderedDict()
         self._reading = asyncio.Lock()
 
-    async def of(self, run: Run) -> Sequence[Line]:
-        """Return the lines of a request, oldest first; none as long as it waits."""
+    def want(self, run: Run) -> bool:
+        """Note that someone asks for the lines of a request; say whether to read them first."""
         if run.phase == "IN_QUEUE":
-            return ()
+            return False
         new = run.id not in self._told
         told = self._told.setdefault(run.id, _Told())
         told.asked = asyncio.get_running_loop().time()
         if run.over and told.over_since is None:
             told.over_since = told.asked
-        late = told.over_since is not None and told.asked - told.over_since < _LATE.total_seconds()
-        if new or late:
-            await self._read([run.id])
         self._told.move_to_end(run.id)
         while len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
-        return sorted(told.lines)
+        late = told.over_since is not None and told.asked - told.over_since < _LATE.total_seconds()
+        return new or late
+
+    async def read(self, run: Run) -> None:
+        """Read the lines of a request."""
+        await self._read([run.id])
 
     def known(self, run: Run) -> Sequence[Line]:
-        """Return those that were read before."""
-        return sorted(self._told[run.id].lines) if run.id in self._told else ()
+        """Return the lines of a request that were read, oldest first; none as long as it waits."""
+        if run.phase == "IN_QUEUE" or run.id not in self._told:
+            return ()
+        return self._told[run.id].in_order
 
     async def refresh(self, going: Iterable[Run]) -> None:
         """Read what is new of those requests whose lines were asked for a moment ago."""
@@ -121,6 +127,8 @@ class Lines:
             for task in await self._tasks(list(told)):
                 if task.flow_run_id in told:
                     told[task.flow_run_id].lines.update(_of_task(task))
+            for one in told.values():
+                one.in_order = sorted(one.lines)
 
     async def _logs(self, runs: list[UUID], since: datetime) -> list[Log]:
         wanted = LogFilter(

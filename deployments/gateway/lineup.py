@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +29,8 @@ _PAGE = 200
 _MOST = 10_000
 _FRESH_SECONDS = 1.0
 _REST_TIMES = 10
+_GOOD_TIMES = 3
+"""A line that was not read for as many times as long as it is fresh is no ground for a guess."""
 _QUEUES_SECONDS = 60.0
 _LAST = 10**9
 """Priority of a queue that is not known."""
@@ -37,16 +42,19 @@ Turn = tuple[int, datetime]
 @dataclass
 class _Pool:
     turns: dict[UUID, Turn] = field(default_factory=dict)
+    line: list[Turn] = field(default_factory=list)
+    """All turns, the first one first."""
     places: dict[UUID, int] = field(default_factory=dict)
     priorities: dict[str, int] = field(default_factory=dict)
     read_at: float = float("-inf")
     took: float = 0.0
     queues_at: float = float("-inf")
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    @property
-    def fresh(self) -> bool:
-        """Whether it was read a moment ago; a long line is read less often."""
-        return time.monotonic() - self.read_at < max(_FRESH_SECONDS, _REST_TIMES * self.took)
+    def is_fresh(self, times: int = 1) -> bool:
+        """Say whether it was read a moment ago, or a few; a long line is read less often."""
+        fresh = max(_FRESH_SECONDS, _REST_TIMES * self.took)
+        return time.monotonic() - self.read_at < times * fresh
 
     def turn(self, queue: str | None, due: datetime | None) -> Turn:
         """Return when a run has its turn."""
@@ -58,33 +66,43 @@ class Lineup:
 
     def __init__(self, prefect: PrefectClient) -> None:
         self._prefect = prefect
-        self._pools: dict[str, _Pool] = {}
+        self._pools: defaultdict[str, _Pool] = defaultdict(_Pool)
 
-    async def position(self, run: Run) -> int:
-        """Return how many runs of its pool a worker takes before this one."""
+    def knows(self, run: Run) -> bool:
+        """Say whether the position of a run can be told without a look at the server."""
+        if run.pool is None:
+            return True
+        pool = self._pools[run.pool]
+        return run.id in pool.places or pool.is_fresh(_GOOD_TIMES)
+
+    async def read(self, run: Run) -> None:
+        """Read the line that a run waits in; once, however many ask."""
+        if run.pool is not None:
+            pool = self._pools[run.pool]
+            async with pool.reading:
+                if not self.knows(run):
+                    await self._read(run.pool, pool)
+
+    def position(self, run: Run) -> int:
+        """Return how many runs of its pool a worker takes before this one, by the last look."""
         if run.pool is None:
             return 0
-        pool = self._pools.setdefault(run.pool, _Pool())
-        if run.id not in pool.places and not pool.fresh:
-            await self._read(run.pool, pool)
-        return self.guess(run)
-
-    def guess(self, run: Run) -> int:
-        """Return the same by what was read last."""
-        pool = self._pools.setdefault(run.pool or "", _Pool())
+        pool = self._pools[run.pool]
         if run.id in pool.places:
             return pool.places[run.id]
-        mine = pool.turn(run.queue, run.due)
-        pool.turns[run.id] = mine  # those that come before the next look are behind it
-        return sum(turn < mine for turn in pool.turns.values())
+        if run.id not in pool.turns:  # those that come before the next look are behind it
+            pool.turns[run.id] = pool.turn(run.queue, run.due)
+            insort(pool.line, pool.turns[run.id])
+        return bisect_left(pool.line, pool.turns[run.id])
 
     async def refresh(self, pools: Iterable[str | None]) -> None:
         """Read the lines of some pools, but for those that were read a moment ago."""
         for name in pools:
             if name is not None:
-                pool = self._pools.setdefault(name, _Pool())
-                if not pool.fresh:
-                    await self._read(name, pool)
+                pool = self._pools[name]
+                async with pool.reading:
+                    if not pool.is_fresh():
+                        await self._read(name, pool)
 
     async def _read(self, name: str, pool: _Pool) -> None:
         began = time.monotonic()
@@ -107,8 +125,9 @@ class Lineup:
         pool.turns = {
             run.id: pool.turn(run.work_queue_name, run.next_scheduled_start_time) for run in waiting
         }
-        inline = sorted(pool.turns, key=pool.turns.__getitem__)
-        pool.places = {run: place for place, run in enumerate(inline)}
+        in_line = sorted(pool.turns, key=pool.turns.__getitem__)
+        pool.line = [pool.turns[run] for run in in_line]
+        pool.places = {run: place for place, run in enumerate(in_line)}
         pool.read_at = time.monotonic()
         pool.took = pool.read_at - began
 

@@ -66,6 +66,7 @@ def server_of(house: House, listening: Listening) -> uvicorn.Server:
         http=WatchedProtocol,
         ws="none",
         log_level="warning",
+        access_log=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         server_header=False,
