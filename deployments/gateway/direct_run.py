@@ -17,6 +17,7 @@ from deployments.gateway.board import AWAY, Board
 from deployments.gateway.connections import connection_of
 from deployments.gateway.endpoint_ids import Endpoint
 from deployments.gateway.failures import REQUEST_ID, Failure
+from deployments.gateway.once import RETURNED
 from deployments.gateway.openapi import ERRORS, request_body
 from deployments.gateway.outcome import result_of
 from deployments.gateway.queue_routes import Asks
@@ -51,7 +52,7 @@ class Held:
                 if seen is None or seen.over:
                     return seen
                 if connection.is_closed or await request.is_disconnected():
-                    self._leave(run)
+                    self._leave(seen)
                     raise Failure.of_type("client_disconnected", "the client went away")
             return None
         finally:
@@ -59,17 +60,19 @@ class Held:
             if not self._held[run]:
                 del self._held[run]
 
-    def _leave(self, run: UUID) -> None:
+    def _leave(self, run: Run) -> None:
         task = asyncio.create_task(self._cancel_unless_held(run))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    async def _cancel_unless_held(self, run: UUID) -> None:
+    async def _cancel_unless_held(self, left: Run) -> None:
         await asyncio.sleep(_GRACE_SECONDS)
         with suppress(*AWAY):
-            seen = None if self._held[run] > 0 else await self._board.look(run)
-            if seen is not None and not seen.over:
-                await cancel(run, self._prefect)
+            seen = None if self._held[left.id] > 0 else await self._board.look(left.id)
+            if seen is None or seen.over:
+                return
+            if seen.labels.get(RETURNED) == left.labels.get(RETURNED):  # else another gateway's
+                await cancel(left.id, self._prefect)
 
 
 def add_direct_run(router: APIRouter, endpoint: Endpoint) -> None:

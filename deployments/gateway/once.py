@@ -4,7 +4,8 @@ Both clients send a submit again when its connection drops, with nothing that sa
 wants two videos sends the same request twice. What tells them apart is whether the first answer
 arrived: the request was asked about afterwards, or its connection went on living. The Prefect
 server keeps the rest: the idempotency key is made of the request and a number that goes up with
-each answer that arrived, and a label of the run says that it did.
+each answer that arrived, and a label of the run says that it did. So it does not matter which of
+several gateways a request is sent to again.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ from deployments.gateway.runs import Run
 ATTEMPT = "gateway.attempt"
 ARRIVED = "gateway.arrived"
 BODY = "gateway.body"
+RETURNED = "gateway.returned"
+"""Label of a run that was asked for again where its first answer was not lost: at a gateway that
+was started since, or at another one. Each time it has another value."""
 
 _SOON_SECONDS = 2.0
 """Who lost the answer is gone by then."""
@@ -40,6 +44,10 @@ _LOST_SECONDS = 60.0
 _ERA_SECONDS = 600
 _NUMBERS = 8
 _REMEMBERED_SECONDS = 2 * _ERA_SECONDS
+
+_WRITERS = 2
+"""How many runs are created or labelled at a time: a server on SQLite answers 503 to many that
+come together, and to whoever tries again as well."""
 
 _SENDS_AGAIN = ("fal", "mozilla", "node", "undici")
 """In the names of clients that send a submit again by themselves, in a browser as well."""
@@ -91,6 +99,7 @@ class Once:
         self._by_run: dict[UUID, Submission] = {}
         self._noted: set[UUID] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writing = asyncio.Semaphore(_WRITERS)
 
     async def run(self, print_: str, connection: Connection, create: Create) -> FlowRun:
         """Return the run of a request: a new one, unless this is the same that is sent again.
@@ -130,7 +139,7 @@ class Once:
         named = f"gateway:key:{hashlib.sha256(key.encode()).hexdigest()}"
         # What is there already is not created again: that would count against the sender's limits.
         there = await self._with_keys([named])
-        made = there[0] if there else await create(named, {BODY: print_})
+        made = there[0] if there else await self._create(create, named, {BODY: print_})
         if made.labels.get(BODY) != print_:
             raise Failure(
                 409,
@@ -164,19 +173,27 @@ class Once:
             self._arrive(submission)
 
     async def _made(self, print_: str, same: _Same, create: Create) -> FlowRun:
-        era = int(time.time() // _ERA_SECONDS)
-        if time.monotonic() - self._since < _REMEMBERED_SECONDS and same.count == 0:
+        now, token = time.time(), uuid.uuid4().hex
+        era = int(now // _ERA_SECONDS)
+        is_new = time.monotonic() - self._since < _REMEMBERED_SECONDS
+        if same.count == 0 and (is_new or now % _ERA_SECONDS < _LOST_SECONDS):
             before = await self._before(print_, era)
             if before is not None:
-                return before
-        token = uuid.uuid4().hex
+                return await self._returned(before, token)
         while True:
-            made = await create(_key(print_, era, same.next()), {ATTEMPT: token})
-            if made.labels.get(ATTEMPT) == token or not made.labels.get(ARRIVED):
+            key = _key(print_, era, same.next())
+            made = await self._create(create, key, {ATTEMPT: token})
+            if made.labels.get(ATTEMPT) == token:
                 return made
+            if not made.labels.get(ARRIVED):
+                return await self._returned(made, token)
+
+    async def _create(self, create: Create, key: str, labels: Mapping[str, str]) -> FlowRun:
+        async with self._writing:
+            return await create(key, labels)
 
     async def _before(self, print_: str, era: int) -> FlowRun | None:
-        """Return the run whose answer a gateway before this one did not get out."""
+        """Return the run whose answer another gateway did not get out, now or an era ago."""
         keys = [_key(print_, one, number) for one in (era, era - 1) for number in range(_NUMBERS)]
         lost = [run for run in await self._with_keys(keys) if not run.labels.get(ARRIVED)]
         return lost[0] if lost else None
@@ -202,16 +219,22 @@ class Once:
         if run in self._noted:
             return
         self._noted.add(run)
-        self._later(self._label(run))
+        self._later(self._label(run, {ARRIVED: True}))
+
+    async def _returned(self, run: FlowRun, token: str) -> FlowRun:
+        """Have the server keep that a run is this gateway's to answer for from now on."""
+        await self._label(run.id, {RETURNED: token})
+        return run
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _label(self, run: UUID) -> None:
+    async def _label(self, run: UUID, labels: Mapping[str, str | bool]) -> None:
         with suppress(*AWAY):
-            await self._prefect.update_flow_run_labels(run, {ARRIVED: True})
+            async with self._writing:
+                await self._prefect.update_flow_run_labels(run, dict(labels))
 
     def _forget(self) -> None:
         oldest = time.monotonic() - _REMEMBERED_SECONDS

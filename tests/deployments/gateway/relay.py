@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,16 +11,16 @@ from urllib.parse import urlsplit
 
 
 class Relay:
-    """Connections to one server, led through here."""
+    """Connections to one server, or to several in turn, led through here."""
 
-    def __init__(self, url: str, *, drops: int) -> None:
-        at = urlsplit(url)
-        self._far = (str(at.hostname), at.port or 80)
+    def __init__(self, *urls: str, drops: int) -> None:
+        ats = [urlsplit(url) for url in urls]
+        self._fars = itertools.cycle([(str(at.hostname), at.port or 80) for at in ats])
         self._left = drops
         self._is_cut = False
         self._ends: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}{at.path}"
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}{ats[0].path}"
         threading.Thread(target=self._serve, daemon=True).start()
 
     def cut(self) -> None:
@@ -41,7 +42,7 @@ class Relay:
         if self._is_cut:  # it was on its way in
             line.close()
             return
-        with line, socket.create_connection(self._far) as far:
+        with line, socket.create_connection(next(self._fars)) as far:
             self._ends += [line, far]
             threading.Thread(target=_pump, args=(line, far), daemon=True).start()
             if drops:
@@ -54,14 +55,14 @@ class Relay:
 
 
 @contextmanager
-def relayed(url: str, *, drops: int = 0) -> Iterator[Relay]:
-    """Give a proxy of a server.
+def relayed(*urls: str, drops: int = 0) -> Iterator[Relay]:
+    """Give a proxy of a server, or one that balances several.
 
     Args:
-        url: The server's.
+        *urls: The servers'.
         drops: How many connections, the first ones, end when their answer is there.
     """
-    relay = Relay(url, drops=drops)
+    relay = Relay(*urls, drops=drops)
     try:
         yield relay
     finally:
