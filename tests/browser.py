@@ -63,12 +63,16 @@ class Seen:
         if parts.scheme not in ("data", "blob") and parts.hostname not in _HERE:
             self.elsewhere.append(url)
 
-    def keep(self, name: str, *, whole: bool = False) -> None:
-        """Keep what is seen as a small picture for the docs, if they are being made."""
+    def keep(self, name: str, *, whole: bool = False, listens: bool = False) -> None:
+        """Keep what is seen as a small picture for the docs, if they are being made.
+
+        Of a page that listens to a stream the network is never idle.
+        """
         folder = os.environ.get(PICTURES)
         if folder is None:
             return
-        self.page.wait_for_load_state("networkidle")
+        if not listens:
+            self.page.wait_for_load_state("networkidle")
         self.page.wait_for_timeout(_SETTLED_MS)
         picture = Image.open(io.BytesIO(self.page.screenshot(full_page=whole))).convert("RGB")
         small = picture.quantize(_COLOURS, dither=Image.Dither.NONE)

@@ -27,7 +27,15 @@ _HEADERS = {
     "cache-control": "no-cache",
 }
 _FileName = Literal[
-    "page.css", "page.js", "items.js", "loras.js", "queue.js", "requests.js", "settings.js"
+    "page.css",
+    "page.js",
+    "cost.js",
+    "drafts.js",
+    "items.js",
+    "loras.js",
+    "queue.js",
+    "requests.js",
+    "settings.js",
 ]
 
 router = APIRouter(include_in_schema=False)

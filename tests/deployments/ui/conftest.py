@@ -43,6 +43,7 @@ class Site:
     api: str
     files: str
     gateway: str
+    store: Path
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         gateway = ["ltx", "gateway", "--port", at.rpartition(":")[2]]
         with _program(worker, home, environment), _program(gateway, home, environment):
             _wait_for(f"{at}/health")
-            yield Site(url=root, api=f"{root}/api", files=files, gateway=at)
+            yield Site(url=root, api=f"{root}/api", files=files, gateway=at, store=home / "store")
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -14,6 +14,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from blocks.media_store import MediaStore
+from deployments.gateway.access.key_ring import KeyRing
 from tests.deployments.ui.conftest import Site
 from tests.deployments.ui.visit import RUN_SECONDS, Visit, ask
 from tests.deployments.ui.visitor import Visitor
@@ -226,3 +228,56 @@ def test_the_page_may_load_its_own_files_alone(site: Site) -> None:
     assert "style=" not in page.text
     for name in ("..%2f__init__.py", "index.html", "page.js.map"):
         assert httpx.get(f"{site.gateway}/page/{name}", trust_env=False).status_code in (404, 422)
+
+
+@pytest.fixture
+def key(site: Site) -> str:
+    """A key; from now on the gateway asks for one."""
+    made = KeyRing(MediaStore(root=str(site.store))).create("person", scope="user").key
+    until = time.monotonic() + 20
+    while httpx.get(f"{site.gateway}/requests", trust_env=False).status_code != 401:
+        assert time.monotonic() < until
+        time.sleep(0.3)
+    return made
+
+
+def test_drafts_are_chosen_on_the_page(key: str, visitor: Visitor) -> None:
+    """By keyboard: what they cost, two drafts, a look at each, and the one chosen, which plays."""
+    page = visitor.page
+    expect(page.get_by_role("alert").first).to_contain_text("there is no API key")
+    visitor.field("API key").fill(key)
+    visitor.field("Prompt").fill("a cat turns its head")
+    visitor.drop("cat.jpg", "image/jpeg", target="timeline", share=0)
+    visitor.make_it_small()
+    visitor.field("Seed").fill("3")
+    page.get_by_text("Settings", exact=True).click()
+    visitor.field("Drafts").fill("0")
+    visitor.field("Drafts").press("Enter")
+    expect(visitor.field("Drafts")).to_be_focused()
+    expect(page.get_by_role("alert").first).to_contain_text("Drafts: must be")
+    visitor.field("Drafts").fill("2")
+    page.get_by_role("button", name="Plan and cost").press("Enter")
+    plan = page.get_by_role("status", name="Plan and cost")
+    expect(plan).to_contain_text("9 frames at 30 a second")
+    expect(plan).to_contain_text("2 drafts: about")
+    card = visitor.send_for_drafts()
+    expect(card.get_by_role("checkbox")).to_have_count(2, timeout=RUN_SECONDS * 1000)
+    look = card.get_by_label("Draft 2 of: a cat turns its head")
+    look.evaluate("video => video.play()")
+    assert look.evaluate("video => video.videoWidth") == 240
+    assert visitor.barriers() == []
+    page.emulate_media(color_scheme="dark")
+    assert visitor.barriers() == []
+    page.emulate_media(color_scheme="light")
+    refine = card.get_by_role("button", name="Refine")
+    refine.press("Enter")
+    expect(card.get_by_role("alert")).to_contain_text("Choose at least one")
+    card.get_by_role("checkbox", name="Draft 2, seed 4").press("Space")
+    expect(card.get_by_role("alert")).to_be_empty()
+    visitor.keep("page-drafts", listens=True)
+    refine.press("Enter")
+    expect(card.get_by_role("button", name="Cancel")).to_be_focused()
+    expect(card.locator(".state")).to_contain_text("Ready. Seed 4.", timeout=RUN_SECONDS * 1000)
+    playing = card.get_by_label("Video of draft 2 of: a cat turns its head")
+    playing.evaluate("video => video.play()")
+    assert playing.evaluate("video => video.videoWidth") == 480

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator
+from playwright.sync_api import Browser, Locator, Response
 
 from tests.browser import Seen
 from tests.conftest import SAMPLES
@@ -76,4 +76,13 @@ class Visitor(Seen):
         """Send the form by keyboard; return the card of the request that came of it."""
         with self.page.expect_response("**/multiconditioning") as answer:
             self.field("Prompt").press("Control+Enter")
-        return self.page.locator(f"[data-id='{answer.value.json()['request_id']}']")
+        return self._card(answer.value)
+
+    def send_for_drafts(self) -> Locator:
+        """Ask for drafts by keyboard; return the card of the request that came of it."""
+        with self.page.expect_response("**/queue/**/drafts") as answer:
+            self.field("Drafts").press("Enter")
+        return self._card(answer.value)
+
+    def _card(self, answer: Response) -> Locator:
+        return self.page.locator(f"[data-id='{answer.json()['request_id']}']")

@@ -1,3 +1,4 @@
+import { shown as planned } from "./cost.js";
 import { Items } from "./items.js";
 import { Loras } from "./loras.js";
 import { Queue } from "./queue.js";
@@ -43,8 +44,9 @@ function fit() {
   items.fit(settings.number("number_of_frames"), settings.number("frame_rate"));
 }
 
-function fill(request) {
+function fill(request, drafts) {
   at("prompt").value = request.prompt;
+  if (drafts) at("drafts").value = drafts;
   settings.fill(request);
   loras.fill(request.loras);
   fit();
@@ -57,22 +59,46 @@ function fill(request) {
   at("prompt").focus();
 }
 
-at("form").addEventListener("submit", async (event) => {
+at("form").addEventListener("submit", (event) => {
   event.preventDefault();
-  mistakes([]);
   const button = event.submitter ?? at("form").querySelector(".main");
+  send(button, async (input) => {
+    const drafts = button === at("make-drafts") ? at("drafts").valueAsNumber : undefined;
+    const id = await (drafts === undefined ? queue.submit(input) : queue.submitDrafts(input, drafts));
+    requests.add(id, input, drafts);
+    say("The request was sent.");
+  });
+});
+
+at("plan").addEventListener("click", () => send(at("plan"), async (input) => {
+  const lines = planned(await queue.plan(input, at("drafts").valueAsNumber));
+  at("planned").replaceChildren(...lines.map((line) => {
+    const entry = document.createElement("p");
+    entry.textContent = line;
+    return entry;
+  }));
+}));
+
+at("drafts").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  at("form").requestSubmit(at("make-drafts"));
+});
+
+async function send(button, use) {
+  mistakes([]);
+  at("planned").replaceChildren();
   button.disabled = true;
   try {
     const media = await items.fields();
-    const input = { prompt: at("prompt").value, ...media, ...settings.fields(), ...loras.fields() };
-    requests.add(await queue.submit(input), input);
-    say("The request was sent.");
+    await use({ prompt: at("prompt").value, ...media, ...settings.fields(), ...loras.fields() });
   } catch (error) {
     mistakes(error.lines ?? [{ loc: [], msg: error.message }]);
   } finally {
     button.disabled = false;
+    if (document.activeElement === document.body) button.focus();
   }
-});
+}
 
 at("form").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) at("form").requestSubmit();
@@ -99,7 +125,7 @@ function mistakes(lines) {
 }
 
 function inputAt(loc) {
-  if (loc[0] === "prompt") return at("prompt");
+  if (["prompt", "drafts"].includes(loc[0])) return at(loc[0]);
   if (loc[0] === "loras") return loras.inputAt(loc);
   return ["images", "videos"].includes(loc[0]) ? items.inputAt(loc) : settings.inputAt(loc);
 }

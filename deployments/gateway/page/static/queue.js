@@ -28,6 +28,19 @@ export class Queue {
     return (await this.#json("POST", `queue/${ENDPOINT}`, input)).request_id;
   }
 
+  async submitDrafts(input, drafts) {
+    return (await this.#json("POST", `queue/${ENDPOINT}/drafts`, { ...input, drafts })).request_id;
+  }
+
+  refine(id, drafts) {
+    return this.#json("POST", `${requestPath(id)}/refine`, { drafts });
+  }
+
+  // What a video would do and cost, and so many drafts.
+  plan(input, drafts) {
+    return this.#json("POST", `plan/${ENDPOINT}/drafts`, { ...input, drafts });
+  }
+
   result(id) {
     return this.#json("GET", requestPath(id));
   }

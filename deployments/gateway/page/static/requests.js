@@ -1,4 +1,6 @@
-// The list of requests: where each is, and its video once it is there. It outlives the page.
+// The list of requests: where each is, and its videos once they are there. It outlives the page.
+
+import { offer, player, withdraw } from "./drafts.js";
 
 const KEPT = "ltx-requests";
 const MOST = 50;
@@ -23,8 +25,9 @@ export class Requests {
     this.#count();
   }
 
-  add(id, input) {
-    const record = { id, input, at: new Date().toISOString() };
+  // `drafts` is how many there will be to choose from; undefined for a video.
+  add(id, input, drafts) {
+    const record = { id, input, drafts, at: new Date().toISOString() };
     this.known = [record, ...this.known].slice(0, MOST);
     this.#save();
     this.#show(record);
@@ -37,7 +40,7 @@ export class Requests {
     part("prompt").textContent = record.input.prompt;
     part("id").textContent = record.id;
     part("again").hidden = Boolean(record.listed);
-    part("again").addEventListener("click", () => this.again(record.input));
+    part("again").addEventListener("click", () => this.again(record.input, record.drafts));
     part("cancel").addEventListener("click", () => this.#cancel(record, card));
     part("forget").addEventListener("click", () => this.#forget(record, card));
     card.follow = () => this.#follow(record, card).catch((error) => this.#failed(record, card, error));
@@ -65,12 +68,14 @@ export class Requests {
     if (!record.done) {
       this.#state(card, "Sent …");
       card.querySelector(".cancel").hidden = false;
-      await this.queue.follow(record.id, (status) => this.#told(card, status));
+      await this.queue.follow(record.id, (status) => this.#told(record, card, status));
     }
-    const result = await this.queue.result(record.id);
+    const made = await this.queue.result(record.id);
+    const results = made.results ?? [made];
     this.#over(record, card);
-    this.#video(card, result);
-    this.#state(card, `Ready. Seed ${result.seed}.`);
+    this.#videos(card, results);
+    const refused = made.refused?.map(({ draft }) => ` Draft ${draft} was refused.`).join("") ?? "";
+    this.#state(card, `Ready. Seed ${results.map(({ seed }) => seed).join(", ")}.${refused}`);
     if (!record.done) this.say(`The video is ready: ${record.input.prompt}`);
     this.#done(record);
   }
@@ -80,13 +85,35 @@ export class Requests {
     this.#save();
   }
 
-  #told(card, status) {
+  #told(record, card, status) {
     if (status.status === "IN_QUEUE") {
       const ahead = status.queue_position ?? 0;
       this.#state(card, ahead ? `In the queue, ${ahead} before it` : "In the queue, next");
     }
     for (const line of status.logs ?? []) this.#line(card, line);
     if (status.status === "IN_PROGRESS" && card.dataset.said !== "line") this.#state(card, "Begun …");
+    if (status.choice) this.#offer(record, card, status.choice);
+    else withdraw(card.querySelector(".result"));
+  }
+
+  #offer(record, card, choice) {
+    const { prompt } = record.input;
+    const text = "The drafts are ready: choose the ones to refine.";
+    if (card.dataset.chosen) return; // what was seen before the choice may come late
+    card.querySelector("progress").hidden = true;
+    this.#state(card, text);
+    if (card.querySelector(".choice")) return;
+    this.say(`${text} ${prompt}`);
+    offer(card.querySelector(".result"), choice, {
+      prompt,
+      refine: async (drafts) => {
+        await this.queue.refine(record.id, drafts);
+        card.dataset.chosen = "yes";
+        this.#state(card, `Chosen: ${drafts.join(", ")} …`);
+        card.querySelector(".cancel").focus();
+        withdraw(card.querySelector(".result"));
+      },
+    });
   }
 
   #line(card, { timestamp, message }) {
@@ -112,12 +139,14 @@ export class Requests {
     card.querySelector(".state").textContent = text;
   }
 
-  #video(card, { video }) {
-    const player = document.createElement("video");
-    Object.assign(player, { src: video.url, controls: true, loop: true, preload: "metadata" });
-    player.setAttribute("aria-label", `Video of: ${card.querySelector(".prompt").textContent}`);
-    card.querySelector(".result").replaceChildren(player);
-    if (/^https?:/.test(player.src)) Object.assign(card.querySelector(".open"), { href: player.src, hidden: false });
+  #videos(card, results) {
+    const prompt = card.querySelector(".prompt").textContent;
+    const players = results.map(({ draft, video }) => player(
+      video.url, draft ? `Video of draft ${draft} of: ${prompt}` : `Video of: ${prompt}`,
+    ));
+    card.querySelector(".result").replaceChildren(...players);
+    const [{ src }, ...more] = players;
+    if (/^https?:/.test(src) && !more.length) Object.assign(card.querySelector(".one"), { href: src, hidden: false });
   }
 
   #over(record, card) {
@@ -128,6 +157,7 @@ export class Requests {
 
   #failed(record, card, error) {
     this.#over(record, card);
+    withdraw(card.querySelector(".result"));
     card.classList.add("failed");
     const lines = error.lines ?? [{ loc: [], msg: error.message }];
     this.#state(card, lines.map(shown).join("; "));
