@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -21,6 +20,7 @@ from blocks.media_store.keys import OUTPUTS
 from ltxv.errors import Loc, Misconfigured, Refused, shortened
 from ltxv.hub_id import is_hub_id
 from ltxv.request import LoRASource, VideoRequest
+from ltxv.scratch import scratch
 
 _HERE = Path()
 _REMOTE = ("http://", "https://", "data:", "s3://")
@@ -72,8 +72,8 @@ def with_stored_data(request: VideoRequest, store: MediaStore) -> VideoRequest:
     def kept(url: str, loc: Loc) -> str:
         if not is_data_uri(url.lstrip()):
             return url
-        with tempfile.TemporaryDirectory(prefix="ltx-") as folder:
-            file = Path(folder) / "inline"
+        with scratch() as folder:
+            file = folder / "inline"
             store.fetch(url, file, loc=loc)
             return publish_input(file, store)
 

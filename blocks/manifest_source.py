@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import mimetypes
 import posixpath
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
@@ -21,8 +18,9 @@ from blocks.internet.intake import intake
 from blocks.media_store import MediaStore
 from blocks.media_store.keys import OUTPUTS
 from blocks.media_store.place import Place
-from ltxv.errors import Loc, Misconfigured, Refused, shortened
+from ltxv.errors import Loc, Refused, shortened
 from ltxv.manifest import LOC
+from ltxv.scratch import scratch
 
 MAX_MANIFEST_BYTES = 64 * 2**20
 
@@ -111,7 +109,7 @@ class _PlacedManifest:
             )
         limits = self._store.limits.model_copy(update={"max_bytes": max_bytes})
         errand = Errand.start(name, loc=loc, limits=limits)
-        with _scratch() as folder:
+        with scratch() as folder:
             file = folder / "medium"
             with intake(file, errand) as copy:
                 copy.expect(found.size)
@@ -138,7 +136,7 @@ class _WebManifest:
         self._store = store
 
     def content(self) -> bytes:
-        with _scratch() as folder:
+        with scratch() as folder:
             file = folder / "manifest"
             fetched = self._store.fetch(self._url, file, loc=LOC)
             if fetched.size > MAX_MANIFEST_BYTES:
@@ -158,18 +156,6 @@ class _WebManifest:
 def is_relative(name: str) -> bool:
     """Say whether a row's medium is named by a path and not by a URL."""
     return "://" not in name and not name.lower().startswith("data:")
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="ltx-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise Misconfigured(
-            f"no temporary folder can be made: {error.strerror}; free some space, or set TMPDIR"
-        ) from error
-    with folder as path:
-        yield Path(path)
 
 
 def _too_large(address: str) -> Refused:

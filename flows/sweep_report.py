@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from ltxv.grid import shown
 from ltxv.media.frames import read_frames
 from ltxv.media.sheet import Cell, sheet_of
 from ltxv.result import File, VideoResult
+from ltxv.scratch import scratch
 from tasks.progress import UNREACHABLE
 
 _FORMULA = ("=", "+", "-", "@")
@@ -64,19 +64,19 @@ def finished_sweep(
     """
     name = f"sweeps/{flow_run.get_id()}"
     columns = len({shown(list(cell.settings.values())[-1]) for cell in cells})
-    with tempfile.TemporaryDirectory(prefix="ltx-") as folder:
+    with scratch() as folder:
         pictures = [
-            Cell(_middle(cell.result, store, Path(folder)), caption)
+            Cell(_middle(cell.result, store, folder), caption)
             if cell.result is not None
             else Cell(_NOTHING, f"refused: {caption}")
             for cell, caption in zip(cells, captions, strict=True)
         ]
         rows = [pictures[n : n + columns] for n in range(0, len(pictures), columns)]
         content = sheet_of(rows, width=min(_WIDEST, _CELL_WIDTH * columns))
-        sheet = Path(folder) / "sheet.jpg"
+        sheet = folder / "sheet.jpg"
         sheet.write_bytes(content)
         _attach(content, cells)
-        table = Path(folder) / "table.csv"
+        table = folder / "table.csv"
         _write_table(table, cells)
         return SweepResult(
             plan=plan,

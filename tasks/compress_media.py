@@ -8,7 +8,7 @@ from ltxv.media.binaries import ffmpeg_version
 from ltxv.media.compress import compress
 from ltxv.media.compress_work import CompressWork
 from ltxv.refs import MediaRef, Ref
-from tasks.scratch import scratch
+from ltxv.scratch import scratch
 from tasks.stage import stage
 
 

@@ -9,7 +9,7 @@ from blocks.media_store import MediaStore
 from ltxv.errors import Loc
 from ltxv.lora_file import read_lora_keys
 from ltxv.refs import Ref
-from tasks.scratch import scratch
+from ltxv.scratch import scratch
 from tasks.stage import stage
 
 _SAME_CONTENT_FOR = timedelta(hours=1)

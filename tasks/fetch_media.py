@@ -9,7 +9,7 @@ from blocks.media_store import MediaStore
 from ltxv.errors import Loc
 from ltxv.media.probe import probe
 from ltxv.refs import MediaRef
-from tasks.scratch import scratch
+from ltxv.scratch import scratch
 from tasks.stage import stage
 
 _SAME_CONTENT_FOR = timedelta(hours=1)

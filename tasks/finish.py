@@ -16,11 +16,11 @@ from ltxv.media.write import VideoQuality
 from ltxv.provenance import Provenance
 from ltxv.refs import LatentRef, MediaRef, Ref
 from ltxv.safety import Verdict
+from ltxv.scratch import scratch
 from tasks.clip import Clip
 from tasks.decode import decode
 from tasks.patience import kept
 from tasks.reverse import reverse
-from tasks.scratch import scratch
 from tasks.screen_frames import screen_frames
 from tasks.stage import stage
 from tasks.write_video import write_video

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from blocks.media_store.disk_faults import disk_faults
 from blocks.media_store.keys import content_key, is_key
 from ltxv.errors import Transient
 from ltxv.refs import Ref
+from ltxv.scratch import scratch
 
 _OLD_SECONDS = 3600
 _UNKNOWN_TYPE = "application/octet-stream"
@@ -60,12 +60,9 @@ class Payloads:
                 raise _lost(ref)
             yield kept
             return
-        temporary = Path(tempfile.gettempdir())
-        with disk_faults(temporary):
-            folder = tempfile.TemporaryDirectory(prefix="ltx-store-", ignore_cleanup_errors=True)
-        with folder as name:
-            copy = Path(name, Path(ref.path).name)
-            with disk_faults(temporary), copy.open("xb") as file:
+        with scratch() as folder:
+            copy = folder / Path(ref.path).name
+            with disk_faults(folder.parent), copy.open("xb") as file:
                 whole = self._read(ref, file.write)
             if not whole:
                 raise _lost(ref)

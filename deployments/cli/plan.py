@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +21,7 @@ from ltxv.lora_file import read_lora_keys
 from ltxv.media.probe import Probe, probe
 from ltxv.plan import resolve
 from ltxv.request import LoRASource, MediaSource, parse_request
+from ltxv.scratch import scratch
 from ltxv.unsupported import refuse_unsupported
 
 _SEED_BITS = 32
@@ -57,9 +57,9 @@ def plan(
 def _lora_digest(lora: LoRASource, *, beside: Path) -> str:
     """Return the digest of a LoRA's file, fetched where it is not one of this machine."""
     path = local_lora(lora, beside=beside)
-    with tempfile.TemporaryDirectory(prefix="ltx-") as folder:
+    with scratch() as folder:
         if path is None:
-            path = Path(folder) / "lora"
+            path = folder / "lora"
             bring_lora(lora.path, lora.weight_name, path, loc=lora.loc, store=MediaStore())
         read_lora_keys(path, loc=lora.loc)
         return file_digest(path)
@@ -69,7 +69,7 @@ def _probed(source: MediaSource, *, beside: Path) -> Probe:
     path = local_file(source.url, beside=beside, loc=source.loc)
     if path is not None:
         return probe(path, loc=source.loc, expect=source.kind)
-    with tempfile.TemporaryDirectory(prefix="ltx-") as folder:
-        fetched = Path(folder) / "media"
+    with scratch() as folder:
+        fetched = folder / "media"
         fetch(source.url, fetched, limits=FetchLimits(), loc=source.loc)
         return probe(fetched, loc=source.loc, expect=source.kind)

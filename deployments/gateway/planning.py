@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request
@@ -25,6 +23,7 @@ from ltxv.lora_file import read_lora_keys
 from ltxv.media.probe import Probe, probe
 from ltxv.plan import Plan, resolve
 from ltxv.request import LoRASource, MediaSource, VideoRequest
+from ltxv.scratch import scratch
 
 _SEED_BITS = 32
 AT_A_TIME = CapacityLimiter(2)
@@ -85,15 +84,15 @@ def planned(asked: VideoRequest, model: LTXModel, store: MediaStore) -> Plan:
 
 
 def _probed(source: MediaSource, store: MediaStore) -> Probe:
-    with tempfile.TemporaryDirectory(prefix="ltx-") as folder:
-        file = Path(folder) / "media"
+    with scratch() as folder:
+        file = folder / "media"
         store.fetch(source.url, file, loc=source.loc)
         return probe(file, loc=source.loc, expect=source.kind)
 
 
 def _digest(lora: LoRASource, store: MediaStore) -> str:
-    with tempfile.TemporaryDirectory(prefix="ltx-") as folder:
-        file = Path(folder) / "lora"
+    with scratch() as folder:
+        file = folder / "lora"
         bring_lora(lora.path, lora.weight_name, file, loc=lora.loc, store=store)
         read_lora_keys(file, loc=lora.loc)
         return file_digest(file)

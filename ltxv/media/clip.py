@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,6 +28,7 @@ from ltxv.media.listing import Listing, fraction
 from ltxv.media.picture import Picture, look_at
 from ltxv.media.timing import Timing, timing
 from ltxv.media.wholeness import is_cut_short
+from ltxv.scratch import scratch
 
 _DECODER_THREADS = 2
 _QUARTER = 90
@@ -132,10 +132,11 @@ def _decode(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> s
         **reading(content, max_pixels=limits.max_clip_pixels),
         threads=_DECODER_THREADS,
     )
-    with tempfile.NamedTemporaryFile(prefix="ltx-", suffix=".framecrc") as listed:
+    with scratch() as folder:
+        listed = folder / "frames"
         # A frame that is only wrapped is neither copied nor read; checksums are of no use here.
         node = source["V:0"].output(
-            f"file:{listed.name}",
+            f"file:{listed}",
             format="framecrc",
             vcodec="wrapped_avframe",
             fps_mode="passthrough",
@@ -153,7 +154,7 @@ def _decode(path: Path, content: Content, *, limits: MediaLimits, loc: Loc) -> s
                     error
                 )
             raise failure(error.said, limits, loc) from error
-        return Path(listed.name).read_text(encoding="utf-8")
+        return listed.read_text(encoding="utf-8")
 
 
 def _rotation(side_data: Sequence[dict[str, Any]]) -> int:

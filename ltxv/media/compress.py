@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ltxv.media.header import Unreadable
 from ltxv.media.limits import DEFAULT_LIMITS
 from ltxv.media.picture import Animation, Picture, Shown, shown
 from ltxv.media.screen import on_screen
+from ltxv.scratch import scratch
 
 _SECONDS = 900.0
 
@@ -98,8 +98,8 @@ def _run(
     loc: Loc,
     stdin: Iterator[bytes] | None = None,
 ) -> None:
-    with tempfile.TemporaryDirectory(prefix="ltx-") as folder:
-        progress = Path(folder) / "progress"
+    with scratch() as folder:
+        progress = folder / "progress"
         try:
             run_ffmpeg(
                 written(prepared(stream, work), target, work).global_args(
