@@ -23,6 +23,7 @@ from ltxv.media.probe import probe
 from ltxv.model.local_engine import LocalEngine
 from ltxv.model.payload import unpacked
 from ltxv.plan import Plan, resolve
+from ltxv.reel import Reel
 from ltxv.request import VideoRequest
 
 STAGES = ("encode_prompt", "first_pass", "second_pass", "decode")
@@ -83,7 +84,8 @@ def make_clip(engine: LocalEngine, plan: Plan, *, device: str) -> EngineRun:
                 plan.second_pass_work, latents=first, prompt=prompt, items=[item], on_step=_quiet
             )
         with stage("decode"):
-            engine.decode(plan.decode_work, latents=second, on_step=_quiet)
+            reel = Reel(plan.decode_work)
+            engine.decode(plan.decode_work, latents=second, on_step=_quiet, on_frames=reel.add)
     return EngineRun(watch, gib, unpacked(second, ("latents",), what="latents")[0])
 
 

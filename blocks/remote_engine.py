@@ -6,22 +6,22 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
-import numpy as np
 from prefect.logging import get_logger
 from prefect.runtime import flow_run
 
+from blocks.frame_stream import frames_in
 from blocks.worker import worker_is_gone
 from ltxv.engine import (
     DecodeWork,
     FirstPassWork,
-    Frames,
+    OnFrames,
     OnStep,
     PassWork,
     PromptWork,
@@ -114,18 +114,23 @@ class RemoteEngine:
         inputs: Inputs = {"latents": latents, "prompt": prompt, "items": items, "loras": loras}
         return self._bytes("second_pass", work, inputs, on_step=on_step)
 
-    def decode(self, work: DecodeWork, *, latents: bytes, on_step: OnStep) -> Frames:
-        """Return the finished frames."""
-        with self._result("decode", work, {"latents": latents}, on_step=on_step) as response:
-            shape = tuple(int(side) for side in response.headers["x-shape"].split(","))
-            frames: Frames = np.empty(shape, np.uint8)
-            flat, at = frames.reshape(-1), 0
-            for chunk in response.iter_bytes():
-                flat[at : at + len(chunk)] = np.frombuffer(chunk, np.uint8)
-                at += len(chunk)
-        if at != flat.size:
+    def decode(
+        self, work: DecodeWork, *, latents: bytes, on_step: OnStep, on_frames: OnFrames
+    ) -> None:
+        """Hand out the finished frames, as the engine hands them out."""
+        count = 0
+
+        def bring(path: str) -> None:
+            nonlocal count
+            with self._fetched(path) as response:
+                for frame in frames_in(response, (work.height, work.width, 3)):
+                    count += 1
+                    on_frames(frame)
+
+        with self._asked("decode", work, {"latents": latents}) as path:
+            self._follow(path, on_step, bring)
+        if count != work.frames:
             raise Transient("the engine stopped in the middle of its answer")
-        return frames
 
     def describe(self) -> dict[str, Any]:
         """Return what runs where."""
@@ -141,18 +146,16 @@ class RemoteEngine:
         *,
         on_step: OnStep,
     ) -> bytes:
-        with self._result(stage, work, inputs, on_step=on_step) as response:
-            return response.read()
+        with self._asked(stage, work, inputs) as path:
+            self._follow(path, on_step)
+            with self._fetched(path) as response:
+                return response.read()
 
     @contextmanager
-    def _result(
-        self,
-        stage: str,
-        work: PromptWork | PassWork | DecodeWork,
-        inputs: Inputs,
-        *,
-        on_step: OnStep,
-    ) -> Iterator[httpx.Response]:
+    def _asked(
+        self, stage: str, work: PromptWork | PassWork | DecodeWork, inputs: Inputs
+    ) -> Iterator[str]:
+        """Have the engine take a job, and give the job's path."""
         with self._reached():
             self._wait_until_ready()
             job = {
@@ -169,21 +172,33 @@ class RemoteEngine:
                     f"the engine does not understand the job: {made.text[:500]}; run the same "
                     "version of LTX Flows on both sides"
                 )
-            path = f"/jobs/{made.json()['id']}"
-            self._follow(path, on_step)
-            with self._client.stream("GET", f"{path}/result") as response:
-                if response.is_error:
-                    raise Transient("the engine lost the result; try again")
-                yield response
+            yield f"/jobs/{made.json()['id']}"
 
-    def _follow(self, path: str, on_step: OnStep) -> None:
-        """Wait until a job is done; leaving this early cancels it."""
+    @contextmanager
+    def _fetched(self, path: str) -> Iterator[httpx.Response]:
+        with self._client.stream("GET", f"{path}/result") as response:
+            if response.is_error:
+                raise Transient("the engine lost the result; try again")
+            yield response
+
+    def _follow(
+        self, path: str, on_step: OnStep, on_result: Callable[[str], None] | None = None
+    ) -> None:
+        """Wait until a job is done; leaving this early cancels it.
+
+        Args:
+            path: The job's.
+            on_step: Called after each step.
+            on_result: Called with the path once there are frames to be fetched.
+        """
         with self._client.stream("GET", f"{path}/events") as response:
             for name, data in _events(response.iter_lines()):
                 if name in _ENDS:
                     tell_engine_time(data["seconds"])
                 if name == "step":
                     on_step(data["done"], data["total"])
+                elif name == "frames" and on_result is not None:
+                    on_result(path)
                 elif name == "done":
                     return
                 elif name == "cancelled":

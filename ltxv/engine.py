@@ -22,6 +22,9 @@ Frames = npt.NDArray[np.uint8]
 OnStep = Callable[[int, int], None]
 """Called after each step with (steps done, steps in all); raise ``Cancelled`` in it to stop."""
 
+OnFrames = Callable[[Frames], None]
+"""Called with the next frames of a clip, some at a time; raise ``Cancelled`` in it to stop."""
+
 
 class ModelIdentity(Frozen):
     """Everything about the model that changes its output."""
@@ -144,8 +147,10 @@ class Engine(Protocol):
     ) -> bytes:
         """Upsample x2, AdaIN to the first pass, refine; return the same form as ``first_pass``."""
 
-    def decode(self, work: DecodeWork, *, latents: bytes, on_step: OnStep) -> Frames:
-        """Return the finished frames, resized, cropped and cast on the model's device."""
+    def decode(
+        self, work: DecodeWork, *, latents: bytes, on_step: OnStep, on_frames: OnFrames
+    ) -> None:
+        """Hand out the frames, in order, resized, cropped and cast on the model's device."""
 
     def describe(self) -> dict[str, Any]:
         """Return what runs where: checkpoint, device, dtype, memory, options."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
 from ltxv.engine import DecodeWork, Frames
+from ltxv.reel import Reel
 from ltxv.refs import LatentRef
 from tasks.gpu_time import gpu_time
 from tasks.ledger import tell_stepped
@@ -28,6 +29,7 @@ def decode(*, work: DecodeWork, latents: LatentRef, model: LTXModel, store: Medi
     def on_step(done: int, total: int) -> None:
         tell_stepped("decode", done, total)
 
-    content = store.get(latents)
+    content, reel = store.get(latents), Reel(work)
     with gpu_time("decode"):
-        return model.engine().decode(work, latents=content, on_step=on_step)
+        model.engine().decode(work, latents=content, on_step=on_step, on_frames=reel.add)
+    return reel.frames

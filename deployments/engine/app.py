@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from deployments.engine.inputs import DIGEST, InputRefusedError, Inputs
-from deployments.engine.jobs import OVER, Job, Jobs, QueueFullError, size_of
+from deployments.engine.jobs import OVER, Job, Jobs, QueueFullError
 from deployments.engine.tally import Tally
 from deployments.engine.work import JobRequest
 from ltxv.engine import Engine, Frames
@@ -152,18 +152,24 @@ class Door:
         return StreamingResponse(_told(job, self._jobs), media_type="text/event-stream")
 
     async def result(self, request: Request) -> Response:
-        """Give what a job made, once."""
+        """Give what a job made, once; frames from the first on, while the others come."""
         job = self._jobs.find(request.path_params["id"])
-        if job is None or job.outcome is None:
+        frames = None if job is None else job.frames.take()
+        if job is not None and frames is not None:
+            headers = {"x-shape": ",".join(str(side) for side in job.frames.shape or ())}
+            body = self._sent(job, frames)
+        elif job is not None and job.outcome is not None:
+            headers = {"content-length": str(len(job.outcome))}
+            body = _chunks(memoryview(job.outcome))
+            self._jobs.drop(job)
+        else:
             return _error(404, "there is no result")
-        made = job.outcome
-        headers = {"content-length": str(size_of(made))}
-        if isinstance(made, np.ndarray):
-            headers["x-shape"] = ",".join(str(side) for side in made.shape)
+        return StreamingResponse(body, media_type="application/octet-stream", headers=headers)
+
+    def _sent(self, job: Job, frames: Iterator[Frames]) -> Iterator[bytes]:
+        for some in frames:
+            yield from _chunks(np.ascontiguousarray(some).data.cast("B"))
         self._jobs.drop(job)
-        return StreamingResponse(
-            _chunks(made), media_type="application/octet-stream", headers=headers
-        )
 
 
 async def _told(job: Job, jobs: Jobs) -> AsyncIterator[str]:
@@ -179,7 +185,7 @@ async def _told(job: Job, jobs: Jobs) -> AsyncIterator[str]:
                 yield f"event: {event.name}\ndata: {json.dumps(event.data)}\n\n"
             number += len(events)
             if job.state in OVER and number == len(job.events):
-                if job.outcome is None:  # nothing is left to be fetched
+                if job.state != "done":  # nothing is left to be fetched
                     jobs.drop(job)
                 return
     finally:
@@ -187,10 +193,7 @@ async def _told(job: Job, jobs: Jobs) -> AsyncIterator[str]:
             job.stop()
 
 
-def _chunks(made: bytes | Frames) -> Iterator[bytes]:
-    flat = (
-        memoryview(made) if isinstance(made, bytes) else np.ascontiguousarray(made).data.cast("B")
-    )
+def _chunks(flat: memoryview) -> Iterator[bytes]:
     for start in range(0, len(flat), _CHUNK):
         yield bytes(flat[start : start + _CHUNK])
 

@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-
-from ltxv.engine import Frames, OnStep
+from deployments.engine.outbox import Outbox
+from ltxv.engine import Frames
 from ltxv.errors import Cancelled
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -42,7 +41,8 @@ class Job:
     """One piece of work, watched by the caller who asked for it."""
 
     stage: str
-    run: Callable[[OnStep], bytes | Frames]
+    run: Callable[[Job], bytes | None]
+    """Does it; frames are handed to the job as they come, anything else is returned."""
     priority: int
     inputs: frozenset[str]
     flow_run: str | None = None
@@ -52,7 +52,8 @@ class Job:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     state: JobState = "queued"
     events: list[Event] = field(default_factory=list)
-    outcome: bytes | Frames | None = None
+    outcome: bytes | None = None
+    frames: Outbox = field(default_factory=Outbox)
     began: float | None = None
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _asked_to_stop: bool = False
@@ -80,9 +81,21 @@ class Job:
             Cancelled: The caller is gone, or asked to stop.
         """
         with self._changed:
-            if self._asked_to_stop or self.unheard:
-                raise Cancelled(f"{self.stage} was cancelled after step {done} of {total}")
+            self._check(f"after step {done} of {total}")
             self._tell(Event("step", {"done": done, "total": total}))
+
+    def on_frames(self, frames: Frames) -> None:
+        """Let the caller have the next frames, and tell of the first.
+
+        Raises:
+            Cancelled: The caller is gone, or asked to stop.
+        """
+        with self._changed:
+            self._check("while its frames were handed out")
+            first = self.frames.shape is None
+            self.frames.put(frames)
+            if first:
+                self._tell(Event("frames", {"shape": self.frames.shape}))
 
     def start(self) -> bool:
         """Say that the job runs now; False if it is over already."""
@@ -93,7 +106,7 @@ class Job:
             self._tell(Event("running", {}))
             return True
 
-    def end(self, state: JobState, event: Event, outcome: bytes | Frames | None = None) -> None:
+    def end(self, state: JobState, event: Event, outcome: bytes | None = None) -> None:
         """Say what became of the job."""
         with self._changed:
             self.outcome = outcome
@@ -114,8 +127,13 @@ class Job:
         """How long it was worked on; 0 before its end."""
         return 0.0 if self.began is None or self._ended is None else self._ended - self.began
 
+    def _check(self, when: str) -> None:
+        if self._asked_to_stop or self.unheard:
+            raise Cancelled(f"{self.stage} was cancelled {when}")
+
     def _end(self, state: JobState, event: Event) -> None:
         self.state, self._ended = state, time.monotonic()
+        self.frames.close()
         self._tell(Event(event.name, {**event.data, "seconds": round(self.seconds, 4)}))
 
     def _tell(self, event: Event) -> None:
@@ -199,8 +217,3 @@ class Jobs:
         for job in gone:
             del self._jobs[job.id]
         self._waiting = [entry for entry in self._waiting if entry[2].state == "queued"]
-
-
-def size_of(outcome: bytes | Frames) -> int:
-    """Return the length of an outcome in bytes."""
-    return outcome.nbytes if isinstance(outcome, np.ndarray) else len(outcome)

@@ -8,7 +8,6 @@ import signal
 import socket
 import stat
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,12 +19,13 @@ import uvicorn
 from deployments.engine.app import Door
 from deployments.engine.failures import failure_of
 from deployments.engine.inputs import Inputs
-from deployments.engine.jobs import Event, Job, Jobs, size_of
+from deployments.engine.jobs import Event, Job, Jobs
 from deployments.engine.tally import Tally
 from deployments.speaker import Say, logs_are_json
 from deployments.worker.bound import PARENT
 from ltxv.engine import Engine
 from ltxv.errors import Cancelled, LTXError, Misconfigured, Transient
+from ltxv.scratch import scratch
 from ltxv.tracing import send_spans, span, start_tracing
 
 _BACKLOG = 64
@@ -74,11 +74,11 @@ class EngineProcess:
         start_tracing("ltx-engine")
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._drain)
-        with tempfile.TemporaryDirectory(prefix="ltx-engine-") as scratch:
+        with scratch() as folder:
             door = Door(
                 self._engine,
                 self._jobs,
-                Inputs(Path(scratch)),
+                Inputs(folder),
                 tally=self._tally,
                 state=lambda: self._state,
             )
@@ -135,7 +135,7 @@ class EngineProcess:
 
     def _work(self, job: Job) -> None:
         try:
-            made = job.run(job.on_step)
+            made = job.run(job)
         except Cancelled:
             job.end("cancelled", Event("cancelled", {}))
         except LTXError as error:
@@ -143,7 +143,8 @@ class EngineProcess:
         except Exception as error:  # noqa: BLE001 - a caller waits, whatever it was
             self._fail(job, error)
         else:
-            job.end("done", Event("done", {"bytes": size_of(made)}), made)
+            size = job.frames.size if made is None else len(made)
+            job.end("done", Event("done", {"bytes": size}), made)
 
     def _fail(self, job: Job, error: Exception) -> None:
         failure = failure_of(error)

@@ -8,19 +8,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ltxv.engine import (
-    DecodeWork,
-    Engine,
-    FirstPassWork,
-    Frames,
-    OnStep,
-    PromptWork,
-    SecondPassWork,
-)
+from deployments.engine.jobs import Job
+from ltxv.engine import DecodeWork, Engine, FirstPassWork, PromptWork, SecondPassWork
 
 _DIGEST = r"^[0-9a-f]{64}$"
 
-Call = Callable[[OnStep], bytes | Frames]
+Call = Callable[[Job], bytes | None]
 
 
 class _Asked(BaseModel):
@@ -69,12 +62,12 @@ class FirstPassJob(_PassInputs):
 
     def call(self, engine: Engine, files: Mapping[str, Path]) -> Call:
         """Return the call of the engine."""
-        return lambda on_step: engine.first_pass(
+        return lambda job: engine.first_pass(
             self.work,
             prompt=files[self.prompt].read_bytes(),
             items=[files[item] for item in self.items],
             loras=[files[lora] for lora in self.loras],
-            on_step=on_step,
+            on_step=job.on_step,
         )
 
 
@@ -92,13 +85,13 @@ class SecondPassJob(_PassInputs):
 
     def call(self, engine: Engine, files: Mapping[str, Path]) -> Call:
         """Return the call of the engine."""
-        return lambda on_step: engine.second_pass(
+        return lambda job: engine.second_pass(
             self.work,
             latents=files[self.latents].read_bytes(),
             prompt=files[self.prompt].read_bytes(),
             items=[files[item] for item in self.items],
             loras=[files[lora] for lora in self.loras],
-            on_step=on_step,
+            on_step=job.on_step,
         )
 
 
@@ -116,8 +109,11 @@ class DecodeJob(_Asked):
 
     def call(self, engine: Engine, files: Mapping[str, Path]) -> Call:
         """Return the call of the engine."""
-        return lambda on_step: engine.decode(
-            self.work, latents=files[self.latents].read_bytes(), on_step=on_step
+        return lambda job: engine.decode(
+            self.work,
+            latents=files[self.latents].read_bytes(),
+            on_step=job.on_step,
+            on_frames=job.on_frames,
         )
 
 

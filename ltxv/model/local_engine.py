@@ -19,6 +19,7 @@ from ltxv.engine import (
     FirstPassWork,
     Frames,
     ModelIdentity,
+    OnFrames,
     OnStep,
     PassWork,
     PromptWork,
@@ -147,15 +148,18 @@ class LocalEngine:
             )
             return _packed_latents(refined, noise)
 
-    def decode(self, work: DecodeWork, *, latents: bytes, on_step: OnStep) -> Frames:
-        """Return the finished frames; the one step is the VAE's."""
+    def decode(
+        self, work: DecodeWork, *, latents: bytes, on_step: OnStep, on_frames: OnFrames
+    ) -> None:
+        """Hand out the finished frames; the one step is the VAE's, which makes all at once."""
         with self._stage(work.model):
             start, noise = self._latents(latents)
             statistics = self._models.statistics
             with self._models.use("vae") as vae:
                 pixels = decode_latents(vae, start, work, statistics=statistics, noise=noise)
             self._settled(on_step)(1, 1)
-            return finished(pixels, work).cpu().numpy()
+            for frames in finished(pixels, work):
+                on_frames(frames.cpu().numpy())
 
     def describe(self) -> dict[str, Any]:
         """Return what runs where; it neither loads anything nor waits for a running stage."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
@@ -25,6 +26,7 @@ from ltxv.checkpoints import find_checkpoint
 from ltxv.engine import (
     DecodeWork,
     FirstPassWork,
+    Frames,
     ModelIdentity,
     Placement,
     PromptWork,
@@ -36,6 +38,7 @@ from ltxv.errors import Cancelled, EngineFault, Misconfigured, Refused, Transien
 from ltxv.media.compress import compress
 from ltxv.media.compress_work import CompressWork
 from ltxv.model.local_engine import LocalEngine
+from ltxv.reel import Reel
 from tests.conftest import SAMPLES
 
 SIGMAS = (1.0, 0.9875, 0.9094, 0.725)
@@ -157,8 +160,9 @@ def test_every_stage_is_what_it_is_in_this_process(engine: Served, tmp_path: Pat
             first_work(**placed), on_step=lambda *step, told=told: told.append(step), **given
         )
         refined = one.second_pass(second, latents=first, on_step=silent, **given)
-        frames = one.decode(decode, latents=refined, on_step=silent)
-        made.append((prompt, first, refined, frames.tobytes(), frames.shape))
+        reel = Reel(decode)
+        one.decode(decode, latents=refined, on_step=silent, on_frames=reel.add)
+        made.append((prompt, first, refined, reel.frames.tobytes(), reel.frames.shape))
         steps.append(told)
     assert made[0] == made[1]
     assert steps[0] == steps[1] == [(n, 4) for n in range(1, 5)]
@@ -194,6 +198,38 @@ def test_a_caller_who_stops_frees_the_engine(engine: Served) -> None:
     small_pass(engine.client)
     assert time.monotonic() - began < 60
     assert engine.http.get("/").json()["jobs_waiting"] == 0
+
+
+def test_frames_are_sent_as_they_are_finished_and_once(engine: Served) -> None:
+    """Who hears of the first can fetch them all, and keeps the job going while he listens."""
+    latents = small_pass(engine.client)
+    digest = hashlib.sha256(latents).hexdigest()
+    work = DecodeWork(model=IDENTITY, width=60, height=50, frames=17, padding=(2, 2, 7, 7))
+    engine.http.put(f"/inputs/{digest}", content=latents).raise_for_status()
+    job = {"stage": "decode", "work": work.model_dump(mode="json"), "latents": digest}
+    path = f"/jobs/{engine.http.post('/jobs', json={'job': job}).json()['id']}"
+    assert engine.http.get(f"{path}/result").status_code == 404
+    heard = []
+    with engine.http.stream("GET", f"{path}/events") as events:
+        for line in events.iter_lines():
+            if line.startswith("event: "):
+                heard.append(line.removeprefix("event: "))
+            if line == "event: frames":
+                made = engine.http.get(f"{path}/result")
+    assert heard == ["running", "step", "frames", "done"]
+    assert made.headers["x-shape"] == "50,60,3"
+    assert len(made.content) == 17 * 50 * 60 * 3
+    assert engine.http.get(f"{path}/result").status_code == 404
+    reel = Reel(work)
+    engine.client.decode(work, latents=latents, on_step=silent, on_frames=reel.add)
+    assert reel.frames.tobytes() == made.content
+
+    def stop(_: Frames) -> None:
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        engine.client.decode(work, latents=latents, on_step=silent, on_frames=stop)
+    assert small_pass(engine.client) == latents
 
 
 def test_errors_arrive_as_what_they_are(engine: Served, tmp_path: Path) -> None:

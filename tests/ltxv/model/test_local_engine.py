@@ -88,6 +88,15 @@ def decode_work(engine, **changes):
     )
 
 
+def clip_of(engine, latents, **changes):
+    """Return all frames that an engine hands out, in the order they come."""
+    pieces = []
+    engine.decode(
+        decode_work(engine, **changes), latents=latents, on_step=silent, on_frames=pieces.append
+    )
+    return np.concatenate(pieces)
+
+
 def still(start, strength=1.0):
     return Placement(kind="image", start_frame=start, frames=1, strength=strength)
 
@@ -118,9 +127,7 @@ def test_a_seed_makes_the_same_frames_again(engine, prompt, first, second):
         second_work(again), latents=repeated, prompt=text, items=[], on_step=silent
     )
     assert refined == second
-    frames = [
-        each.decode(decode_work(each), latents=second, on_step=silent) for each in (engine, again)
-    ]
+    frames = [clip_of(each, second) for each in (engine, again)]
     np.testing.assert_array_equal(*frames)
 
 
@@ -311,7 +318,7 @@ def test_an_item_without_a_placement_is_refused(engine, prompt, picture):
 )
 def test_frames_come_out_at_the_size_and_number_asked_for(engine, second, asked):
     """The clip is resized, its padding and surplus frames cropped, and cast to uint8."""
-    clip = engine.decode(decode_work(engine, **asked), latents=second, on_step=silent)
+    clip = clip_of(engine, second, **asked)
     assert clip.shape == (asked["frames"], asked["height"], asked["width"], 3)
     assert clip.dtype == np.uint8
     assert clip.std() > 1
@@ -319,16 +326,8 @@ def test_frames_come_out_at_the_size_and_number_asked_for(engine, second, asked)
 
 def test_cropping_cuts_the_padding_and_nothing_else(engine, second):
     """With the padding left on, the same pixels stand at its offset."""
-    whole = engine.decode(
-        decode_work(engine, width=96, height=64, padding=(0, 0, 0, 0)),
-        latents=second,
-        on_step=silent,
-    )
-    cropped = engine.decode(
-        decode_work(engine, width=90, height=50, padding=(2, 4, 5, 9)),
-        latents=second,
-        on_step=silent,
-    )
+    whole = clip_of(engine, second, width=96, height=64, padding=(0, 0, 0, 0))
+    cropped = clip_of(engine, second, width=90, height=50, padding=(2, 4, 5, 9))
     np.testing.assert_array_equal(cropped, whole[:, 5:55, 2:92])
 
 
@@ -337,21 +336,21 @@ def test_cropping_cuts_the_padding_and_nothing_else(engine, second):
 )
 def test_decode_settings_reach_the_pictures(engine, second, change):
     """Decode noise and tone map change the frames."""
-    clips = [
-        engine.decode(decode_work(engine, **settings), latents=second, on_step=silent)
-        for settings in ({}, change)
-    ]
+    clips = [clip_of(engine, second, **settings) for settings in ({}, change)]
     assert np.abs(clips[0].astype(int) - clips[1]).max() > 1
 
 
 def test_decoding_can_be_cancelled(engine, second):
-    """The one step of decoding is a chance to stop as well."""
+    """Its one step, and each handing out of frames, is a chance to stop as well."""
 
-    def cancel(_done, _of):
+    def cancel(*_):
         raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        engine.decode(decode_work(engine), latents=second, on_step=cancel)
+        engine.decode(decode_work(engine), latents=second, on_step=cancel, on_frames=cancel)
+    with pytest.raises(Cancelled):
+        engine.decode(decode_work(engine), latents=second, on_step=silent, on_frames=cancel)
+    assert len(clip_of(engine, second)) == FRAMES
 
 
 def test_work_planned_for_another_model_is_refused(engine):
@@ -373,7 +372,7 @@ def test_passes_that_do_not_double_are_refused(engine, prompt, first):
 def test_damaged_payloads_are_named(engine, damage):
     """A broken file of the store is said to be one, with the remedy."""
     with pytest.raises(Misconfigured, match=r"the latents .* are damaged.*run that stage again"):
-        engine.decode(decode_work(engine), latents=damage, on_step=silent)
+        clip_of(engine, damage)
 
 
 def test_a_broken_noise_state_is_named(engine, prompt, first):
@@ -441,8 +440,8 @@ def test_levers_change_the_speed_and_not_the_clip(options, engine, prompt, first
     other = LocalEngine(find_checkpoint("tiny"), device="cpu", options=options)
     again = other.first_pass(first_work(other), prompt=prompt, items=[], on_step=silent)
     torch.testing.assert_close(latents_of(again), latents_of(first), atol=1e-4, rtol=1e-4)
-    frames = other.decode(decode_work(other), latents=first, on_step=silent)
-    plain = engine.decode(decode_work(engine), latents=first, on_step=silent)
+    frames = clip_of(other, first)
+    plain = clip_of(engine, first)
     assert plain.std() > 1
     assert np.abs(frames.astype(int) - plain.astype(int)).max() <= 1
 

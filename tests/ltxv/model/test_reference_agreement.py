@@ -410,7 +410,7 @@ def run_ours(models, case, prompt):
         drawn = NoiseSource.resumed(state).draw(*second.shape)
         pixels = decode_latents(vae, second, decode_work, statistics=models.statistics, noise=noise)
     noised = second * (1 - 0.025) + drawn * 0.025
-    frames = finished(pixels, decode_work).numpy()
+    frames = torch.cat(list(finished(pixels, decode_work))).numpy()
     return Stages(first, raised, noised, (pixels / 2 + 0.5).clamp(0, 1), frames)
 
 

@@ -24,6 +24,7 @@ from ltxv.engine import (
 )
 from ltxv.engine_options import EngineOptions
 from ltxv.model.local_engine import LocalEngine
+from ltxv.reel import Reel
 from ltxv.schedule import pass_sigmas
 from ltxv.tiny.moves import View, filmed
 from ltxv.tiny.pictures import read
@@ -126,7 +127,9 @@ class Studio:
         work = DecodeWork(
             model=self.model, width=WIDTH, height=HEIGHT, frames=FRAMES, padding=(0, 0, 0, 0)
         )
-        return self.engine.decode(work, latents=latents, on_step=_silent)
+        reel = Reel(work)
+        self.engine.decode(work, latents=latents, on_step=_silent, on_frames=reel.add)
+        return reel.frames
 
     def film(self, wish: Wish, clip: Tensor) -> Frames:
         """Return the finished frames of both passes."""
