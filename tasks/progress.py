@@ -12,6 +12,7 @@ import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from ltxv.engine import OnStep
 from ltxv.result import StageName
@@ -19,6 +20,10 @@ from tasks.ledger import tell_stepped
 
 UNREACHABLE = (PrefectException, httpx.HTTPError, OSError)
 """What a Prefect server that is away or refuses makes of a call."""
+
+_RETRIES = {PREFECT_CLIENT_MAX_RETRIES: 1}
+"""A server on SQLite often refuses the first time. One that is away is not waited for: a pass that
+is done is to be kept at once."""
 
 
 @contextmanager
@@ -30,10 +35,12 @@ def pass_progress(stage: StageName, steps: int) -> Iterator[OnStep]:
     artifact, not the pass.
     """
     logger = get_run_logger()
+    with temporary_settings(_RETRIES):
+        apart = copy_context()
     with ThreadPoolExecutor(max_workers=1) as teller:
 
         def tell(call: Callable[..., Any], *arguments: Any, **named: Any) -> Future[Any]:
-            return teller.submit(copy_context().run, call, *arguments, **named)
+            return teller.submit(apart.run, call, *arguments, **named)
 
         description = f"{stage}: {steps} {'step' if steps == 1 else 'steps'}"
         artifact = tell(

@@ -159,6 +159,8 @@ def _environment(at: Path, settings: Settings) -> dict[str, str]:
         # that are due within 10 seconds unless told otherwise.
         "PREFECT_WORKER_PREFETCH_SECONDS": "0",
         "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2"),
+        # A server that is away is asked again for 8 minutes, each time after twice as long.
+        "PREFECT_CLIENT_MAX_RETRIES": os.environ.get("PREFECT_CLIENT_MAX_RETRIES", "8"),
         # Prefect's own handler ends a run whose log nobody reads any more: its worker was killed.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": LINE_HANDLER,
     }

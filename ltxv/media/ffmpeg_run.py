@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import tempfile
 from collections.abc import Iterable
@@ -18,6 +19,12 @@ _SAID_BYTES = 2000
 _SAID_LINES = 4
 # strerror of ENOSPC and EDQUOT, which is all that ffmpeg passes on of them.
 _DISK_FULL = ("No space left on device", "Disk quota exceeded")
+# Its exit status is the last byte of the negative error number. What it says may be lost: the file
+# for that is on the same disk as a rule.
+_FULL_STATUS = {
+    256 - number: reason
+    for number, reason in zip((errno.ENOSPC, errno.EDQUOT), _DISK_FULL, strict=True)
+}
 
 
 class FfmpegFailed(Exception):
@@ -70,7 +77,7 @@ def run_ffmpeg(
         if status and timed_out.is_set():
             raise FfmpegFailed(f"ended after {timeout_seconds:g} seconds", timed_out=True)
         if status:
-            reason = _last_lines(said) or f"exit status {status}"
+            reason = _last_lines(said) or _FULL_STATUS.get(status, f"exit status {status}")
             raise FfmpegFailed(reason, disk_full=any(text in reason for text in _DISK_FULL))
 
 

@@ -204,26 +204,31 @@ class Plant:
     def __init__(self, house: House, folder: Path, **environment: str) -> None:
         self.house = house
         self.folder = folder
+        self._environment = environment
         self.store = MediaStore(root=str(house.root))
         self.pool = f"gpu-{uuid.uuid4().hex[:8]}"
         self.deployment = deployed(self.pool)
         self.left_behind: psutil.Process | None = None
         """An engine whose worker a test killed."""
-        self.worker = Worker(self.pool, folder, **environment)
+        self.worker = Worker(self.pool, folder, **self._environment)
 
-    def ask(self, *, house: House | None = None, **fields: Any) -> FlowRun:
-        """Give a run to the pool."""
+    def ask(
+        self, *, house: House | None = None, seen: dict[str, str] | None = None, **fields: Any
+    ) -> FlowRun:
+        """Give a run to the pool, which may see an environment of its own."""
         home = house or self.house
         request = small_request(**fields).model_dump(mode="json")
         blocks = {"model": home.model, "store": home.store, "safety": home.safety}
         with get_client(sync_client=True) as client:
             return client.create_flow_run_from_deployment(
-                self.deployment, parameters={"request": request, **blocks}
+                self.deployment,
+                parameters={"request": request, **blocks},
+                job_variables={"env": seen or {}},
             )
 
     def replace_worker(self) -> None:
         """Start another worker in the place of one that is gone."""
-        self.worker = Worker(self.pool, self.folder)
+        self.worker = Worker(self.pool, self.folder, **self._environment)
 
     def ended(self, run: FlowRun, *, seconds: float = 120) -> FlowRun:
         """Wait until a run is over, for no longer than the bound."""
