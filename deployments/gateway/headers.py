@@ -19,7 +19,8 @@ PRIORITY = "x-fal-queue-priority"
 START_TIMEOUT = "x-fal-request-timeout"
 HINT = "x-fal-runner-hint"
 LIFECYCLE = "x-fal-object-lifecycle-preference"
-MATTER = (PRIORITY, START_TIMEOUT, HINT, LIFECYCLE)
+PROGRESS = "x-webhook-progress"
+MATTER = (PRIORITY, START_TIMEOUT, HINT, LIFECYCLE, PROGRESS)
 """Requests that differ in one of these are different."""
 IDEMPOTENCY = ("x-idempotency-key", "idempotency-key")
 

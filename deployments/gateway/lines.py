@@ -155,9 +155,15 @@ class Lines:
                 return tasks
 
 
-def _of_task(task: TaskRun) -> Iterable[Line]:
+def stage_of(task: TaskRun) -> str | None:
+    """Return the stage that a task is; None for one that is made of stages."""
     name = task.name.rpartition("-")[0] or task.name
-    if name in _WRAPPERS or task.state is None or task.start_time is None:
+    return None if name in _WRAPPERS else name
+
+
+def _of_task(task: TaskRun) -> Iterable[Line]:
+    name = stage_of(task)
+    if name is None or task.state is None or task.start_time is None:
         return
     if task.state.name == "Cached":
         yield Line(task.end_time or task.start_time, f"{name}: cached")

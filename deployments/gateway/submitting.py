@@ -19,7 +19,6 @@ from deployments.gateway.intake import body_of, video_request
 from deployments.gateway.once import Create, Once, fingerprint
 from deployments.gateway.order import Order, create, drafter_of
 from deployments.gateway.runs import Run
-from deployments.gateway.webhooks.target import TAG as WEBHOOK
 from deployments.gateway.webhooks.target import check_delivery, target_of
 
 
@@ -43,7 +42,7 @@ async def submitted(
     board: Board = request.app.state.board
     target = target_of(request)
     if target is not None:
-        await check_delivery(request.app.state.prefect)
+        await check_delivery(target, request.app.state.prefect)
     if drafts:
         drafter_of(endpoint)
     body = await body_of(request)
@@ -61,7 +60,7 @@ async def submitted(
         request=asked,
         drafts=number,
         labels={} if target is None else target.labels,
-        tags=() if target is None else (WEBHOOK,),
+        tags=() if target is None else target.tags,
     )
 
     async def make(key: str, labels: Mapping[str, str]) -> FlowRun:

@@ -19,7 +19,6 @@ from prefect.states import Scheduled
 from pydantic import Field
 
 from blocks.gateway_identity import GatewayIdentity
-from blocks.internet.post import post
 from blocks.media_store import MediaStore
 from blocks.saved import DEFAULT, saved
 from deployments.gateway.access.seal import Seal
@@ -27,11 +26,11 @@ from deployments.gateway.failures import Failure
 from deployments.gateway.files.own import with_public_files
 from deployments.gateway.outcome import outcome_of
 from deployments.gateway.runs import Run
-from deployments.gateway.webhooks.key import WebhookKey
 from deployments.gateway.webhooks.payload import payload_of
+from deployments.gateway.webhooks.send import send
 from deployments.gateway.webhooks.target import DEPLOYMENT, Target, kept_target
 from flows.plain_errors import log_errors_plainly
-from ltxv.errors import Refused, Transient
+from ltxv.errors import Transient
 
 DELIVERED = "gateway.webhook.delivered"
 """Label of a request whose sender was told, with the status of the answer."""
@@ -102,23 +101,8 @@ def _send(run: Run, target: Target, store: MediaStore, *, identity: str, attempt
     seal = Seal(who.secret.get_secret_value())
     outcome = _outcome(run, target, store, seal)
     body = payload_of(outcome, request_id=str(run.id))
-    signed = WebhookKey(who.webhook_key.get_secret_value()).headers(
-        body, request_id=str(run.id), user_id=run.owner
-    )
-    status = post(
-        target.url,
-        body,
-        headers={"Content-Type": "application/json", **signed},
-        limits=target.limits(_FIRST_SECONDS if attempt == 1 else _LATER_SECONDS),
-        loc=("fal_webhook",),
-    )
-    said = f"the receiver answered {status}"
-    if 300 <= status < 400:  # noqa: PLR2004
-        msg = f"{said}: redirects are not followed; give the final address"
-        raise Refused.because(("fal_webhook",), msg, type="value_error")
-    if not 200 <= status < 300:  # noqa: PLR2004
-        raise Transient(said)
-    return status
+    seconds = _FIRST_SECONDS if attempt == 1 else _LATER_SECONDS
+    return send(body, target, run, who=who, seconds=seconds)
 
 
 def _outcome(run: Run, target: Target, store: MediaStore, seal: Seal) -> dict[str, Any] | Failure:

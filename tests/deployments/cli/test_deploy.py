@@ -33,6 +33,7 @@ DEPLOYED = {
     "upkeep/daily": ("cpu", "default"),
     "restart-crashed/cpu": ("cpu", "default"),
     "deliver-webhook/cpu": ("cpu", "default"),
+    "tell-progress/cpu": ("cpu", "default"),
 }
 REQUEST = small_request().model_dump(mode="json")
 PARAMETERS = {
@@ -43,6 +44,7 @@ PARAMETERS = {
     "upkeep": {},
     "restart-crashed": {"flow_run_id": "00000000-0000-4000-8000-000000000000"},
     "deliver-webhook": {"flow_run_id": "00000000-0000-4000-8000-000000000000"},
+    "tell-progress": {"flow_run_id": "00000000-0000-4000-8000-000000000000"},
 }
 
 Edit = Callable[..., Path]
@@ -214,7 +216,7 @@ def test_what_an_operator_decides_at_the_server_stays(client: SyncPrefectClient)
     again = client.read_deployment_by_name("generate-batch/nightly")
     assert again.parameters["manifest"] == "s3://mine/night.csv"
     assert [one.active for one in again.schedules] == [True]
-    assert [one.enabled for one in client.read_automations()] == [False] * 4
+    assert [one.enabled for one in client.read_automations()] == [False] * 5
 
 
 @pytest.mark.parametrize("number", range(len(DEPLOYED)))

@@ -8,14 +8,17 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psutil
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
+from prefect.states import Completed, Running
 from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 from werkzeug import Request, Response
@@ -24,9 +27,10 @@ from blocks.gateway_identity import GatewayIdentity
 from blocks.saved import saved
 from deployments.cli.main import app
 from deployments.gateway.webhooks.key import WebhookKey
-from tests.deployments.gateway.conftest import Gateway, serving
+from tests.deployments.gateway.conftest import SUBMIT, Gateway, serving, turn
 from tests.deployments.gateway.real_clients import javascript
 from tests.deployments.gateway.test_queue import complete
+from tests.deployments.gateway.webhooks.test_progress import stage
 from tests.deployments.gateway.webhooks.test_webhooks import recipe
 
 pytestmark = pytest.mark.slow
@@ -92,3 +96,44 @@ def test_a_receiver_that_fails_first_is_told_again(
     assert bodies[0] == bodies[1]
     assert bodies[0]["request_id"] == told["request_id"]
     assert bodies[0]["payload"]["video"]["url"]
+
+
+def test_progress_is_told_beside_the_run(
+    deployed: None, gateway: Gateway, httpserver: HTTPServer
+) -> None:
+    """Asked for with a header: stages as they pass, then the outcome, once."""
+    received: list[dict[str, Any]] = []
+
+    def answer(request: Request) -> Response:
+        received.append(json.loads(request.get_data()))
+        return Response()
+
+    def wait_until(told: Callable[[], bool]) -> None:
+        until = time.monotonic() + 60
+        while not told():
+            assert time.monotonic() < until, received
+            time.sleep(0.2)
+
+    def told(status: str) -> list[dict[str, Any]]:
+        return [one for one in received if one["status"] == status]
+
+    httpserver.expect_request("/told").respond_with_handler(answer)
+    with (
+        serving(replace(gateway.house, allow_private_webhooks=True)) as url,
+        get_client(sync_client=True) as client,
+    ):
+        submit = f"{url}{SUBMIT}?fal_webhook={httpserver.url_for('/told')}"
+        asked = {"prompt": f"a cat {uuid.uuid4()}"}
+        id_ = httpx.post(submit, json=asked, headers={"x-webhook-progress": "1"}).json()[
+            "request_id"
+        ]
+        turn(id_, Running())
+        made = client.create_task_run(stage, uuid.UUID(id_), "0", name="first_pass-0")
+        client.set_task_run_state(made.id, Running(), force=True)
+        wait_until(lambda: bool(told("IN_PROGRESS")))
+        client.set_task_run_state(made.id, Completed(), force=True)
+        complete(gateway, id_)
+        wait_until(lambda: bool(told("OK")) and len(told("IN_PROGRESS")) > 1)
+    events = [one["type"] for got in told("IN_PROGRESS") for one in got["events"]]
+    assert events == ["stage.started", "stage.ended"]
+    assert len(told("OK")) == 1

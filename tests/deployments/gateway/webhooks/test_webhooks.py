@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
@@ -293,14 +294,19 @@ def test_an_address_is_kept_with_the_run() -> None:
 
 
 def _submit(url: str, **settings: bool) -> Request:
-    from urllib.parse import urlencode  # noqa: PLC0415
+    return submit_of(settings=settings, fal_webhook=url)
 
-    house = SimpleNamespace(**{"public_address": None, "allow_private_webhooks": False, **settings})
+
+def submit_of(settings: Mapping[str, bool] | None = None, **query: str) -> Request:
+    """Return a submit with a query."""
+    house = SimpleNamespace(
+        **{"public_address": None, "allow_private_webhooks": False, **(settings or {})}
+    )
     scope = {
         "type": "http",
         "method": "POST",
         "path": "/queue/x",
-        "query_string": urlencode({"fal_webhook": url}).encode(),
+        "query_string": urlencode(query).encode(),
         "headers": [(b"host", b"127.0.0.1:8000")],
         "scheme": "http",
         "server": ("127.0.0.1", 8000),
