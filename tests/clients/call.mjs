@@ -6,9 +6,9 @@ import { readFileSync } from "node:fs";
 
 import { createFalClient } from "@fal-ai/client";
 
-const ID = "fal-ai/ltx-video-13b-distilled/multiconditioning";
 const DOORS = { "queue.fal.run": "/queue", "fal.run": "/run", "rest.fal.ai": "/rest", "v3.fal.media": "/media" };
 const asked = JSON.parse(process.argv[2]);
+const ID = asked.endpoint ?? "fal-ai/ltx-video-13b-distilled/multiconditioning";
 
 const here = (url) => {
   const at = new URL(url);

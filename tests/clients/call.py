@@ -14,12 +14,13 @@ from typing import Any
 import fal_client
 import fal_client.client
 
-ID = "fal-ai/ltx-video-13b-distilled/multiconditioning"
+USUAL = "fal-ai/ltx-video-13b-distilled/multiconditioning"
 
 
 def main() -> None:
     """Make the call."""
     asked = json.loads(sys.argv[1])
+    id_ = asked.get("endpoint", USUAL)
     if "gateway" in asked:
         fal_client.client.RUN_URL_FORMAT = f"{asked['gateway']}/run/"
         fal_client.client.QUEUE_URL_FORMAT = f"{asked['gateway']}/queue/"
@@ -32,7 +33,7 @@ def main() -> None:
         updates.append({"status": type(update).__name__, "logs": logs})
 
     def submit() -> str:
-        return fal_client.submit(ID, asked["input"], **asked.get("options", {})).request_id
+        return fal_client.submit(id_, asked["input"], **asked.get("options", {})).request_id
 
     def upload() -> str:
         told = asked["file"]
@@ -50,13 +51,13 @@ def main() -> None:
     calls = {
         "upload": upload,
         "subscribe": lambda: fal_client.subscribe(
-            ID, asked["input"], with_logs=True, on_queue_update=on_update
+            id_, asked["input"], with_logs=True, on_queue_update=on_update
         ),
-        "run": lambda: fal_client.run(ID, asked["input"]),
+        "run": lambda: fal_client.run(id_, asked["input"]),
         "submit": submit,
-        "status": lambda: type(fal_client.status(ID, asked["id"], with_logs=True)).__name__,
-        "result": lambda: fal_client.result(ID, asked["id"]),
-        "cancel": lambda: fal_client.cancel(ID, asked["id"]),
+        "status": lambda: type(fal_client.status(id_, asked["id"], with_logs=True)).__name__,
+        "result": lambda: fal_client.result(id_, asked["id"]),
+        "cancel": lambda: fal_client.cancel(id_, asked["id"]),
     }
     try:
         told = {"value": calls[asked["call"]](), "updates": updates}

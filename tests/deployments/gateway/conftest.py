@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -125,6 +125,17 @@ def house_before(name: str, store: MediaStore) -> GatewayHouse:
         seal=Seal(identity.secret.get_secret_value()),
         webhook_key=WebhookKey(identity.webhook_key.get_secret_value()),
     )
+
+
+@pytest.fixture(scope="module")
+def drafting(gateway: Gateway) -> Iterator[Gateway]:
+    """A gateway whose pool makes drafts as well."""
+    deploy_drafts(gateway.pool)
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name(f"generate-video/{gateway.pool}")
+    house = replace(gateway.house, endpoints=endpoints_of(deployment))
+    with serving(house) as url:
+        yield replace(gateway, url=url, house=house)
 
 
 def deploy(name: str, **parameters: str) -> None:

@@ -14,13 +14,13 @@ from tests.deployments.gateway.conftest import Gateway
 pytestmark = pytest.mark.slow
 
 
-def test_no_request_is_a_server_error(gateway: Gateway, tmp_path: Path) -> None:
+def test_no_request_is_a_server_error(drafting: Gateway, tmp_path: Path) -> None:
     """Schemathesis makes requests of every operation but direct runs, which are held open."""
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("st")),
             "run",
-            f"{gateway.url}/openapi.json",
+            f"{drafting.url}/openapi.json",
             *("--checks", "not_a_server_error", "--phases", "fuzzing", "--max-examples", "4"),
             *("--exclude-path-regex", "^/run/", "--request-timeout", "20"),
             *("--seed", "1", "--generation-deterministic"),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -18,7 +17,7 @@ from prefect.states import Completed, Running, Suspended
 
 from blocks.draft_notes import DraftsNote, NotedDraft, Refined, note_drafts, noted_drafts
 from deployments.gateway.drafts import choice
-from deployments.gateway.endpoint_ids import MULTICONDITIONING, endpoints_of
+from deployments.gateway.endpoint_ids import MULTICONDITIONING
 from flows.draft_choice import _form
 from ltxv.refs import MediaRef
 from ltxv.request import parse_request
@@ -27,9 +26,7 @@ from tests.deployments.gateway.conftest import (
     SMALL,
     SUBMIT,
     Gateway,
-    deploy_drafts,
     run_of,
-    serving,
     turn,
     wait_for,
 )
@@ -39,17 +36,6 @@ DRAFTS = f"{SUBMIT}/drafts"
 BIG = {"prompt": "a cat", "number_of_frames": 257}
 CLIP = b"a clip of a draft"
 REFUSED = {"loc": ["body", "prompt"], "msg": "unsafe", "type": "content_policy_violation"}
-
-
-@pytest.fixture(scope="module")
-def drafting(gateway: Gateway) -> Iterator[Gateway]:
-    """A gateway whose pool makes drafts as well."""
-    deploy_drafts(gateway.pool)
-    with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name(f"generate-video/{gateway.pool}")
-    house = replace(gateway.house, endpoints=endpoints_of(deployment))
-    with serving(house) as url:
-        yield replace(gateway, url=url, house=house)
 
 
 @pytest.fixture(autouse=True)

@@ -30,12 +30,12 @@ from prefect.settings import PREFECT_API_URL
 
 from blocks.ltx_model import LTXModel
 from blocks.media_store import MediaStore
+from deployments.gateway.endpoint_ids import MULTICONDITIONING
 from deployments.gateway.webhooks.deliver import deliver_webhook
 from ltxv.engine_options import EngineOptions
 from tests.conftest import SAMPLES
 from tests.deployments.gateway.conftest import (
     REQUESTS,
-    SUBMIT,
     deploy,
     deploy_drafts,
     house_before,
@@ -246,15 +246,16 @@ def test_a_refused_prompt(studio: Studio) -> None:
 
 
 def test_drafts_are_made_looked_at_and_refined(studio: Studio) -> None:
-    """Chosen the moment that they can be, one goes on at the same worker to the usual pixels."""
+    """Asked for by a real client, chosen the moment that they can be, and had by the other one."""
+    drafts = {"endpoint": f"{MULTICONDITIONING}/drafts", "input": {**SMALL, "seed": 6, "drafts": 2}}
+    id_ = studio.call(javascript, "submit", **drafts)["value"]["request_id"]
+    at = f"{REQUESTS}/{id_}"
+    until = time.monotonic() + 180
     with studio.client() as client:
-        told = client.post(f"{SUBMIT}/drafts", json={**SMALL, "seed": 6, "drafts": 2}).json()
-        at = f"{REQUESTS}/{told['request_id']}"
-        until = time.monotonic() + 180
-        while "choice" not in told:
+        while "choice" not in (told := client.get(f"{at}/status").json()):
             assert time.monotonic() < until, told
             time.sleep(0.2)
-            told = client.get(f"{at}/status").json()
+        told = studio.call(javascript, "status", id=id_, **drafts)["value"]
         [_, second] = told["choice"]["drafts"]
         assert client.get(second["preview_url"]).headers["content-type"] == "video/mp4"
         assert client.get(told["choice"]["sheet_url"]).content.startswith(b"\xff\xd8")
@@ -263,7 +264,7 @@ def test_drafts_are_made_looked_at_and_refined(studio: Studio) -> None:
         while client.get(f"{at}/status").status_code == 202:
             assert time.monotonic() < until
             time.sleep(0.2)
-        [result] = client.get(at).json()["results"]
+        [result] = studio.call(python, "result", id=id_, **drafts)["value"]["results"]
         check_video(result)
         assert len(client.get(result["video"]["url"]).content) == result["video"]["file_size"]
 
