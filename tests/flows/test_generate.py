@@ -133,6 +133,16 @@ def test_reversing_turns_the_frames_around(house: House, media: dict[str, str]) 
     assert same < other / 2
 
 
+@pytest.mark.slow
+def test_frames_left_in_their_order_are_noticed(
+    house: House, media: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check before this one fails once the stage that reverses does nothing."""
+    monkeypatch.setattr("tasks.finish.reverse", lambda *, frames: frames)
+    with pytest.raises(AssertionError):
+        test_reversing_turns_the_frames_around(house, media)
+
+
 def test_the_seed_decides_and_is_drawn_when_left_out(house: House) -> None:
     """Other seeds give other videos; a run without one draws its own and says which."""
     seeded, unseeded, again = house.make(), house.make(seed=None), house.make(seed=None)
