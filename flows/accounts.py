@@ -12,7 +12,7 @@ from opentelemetry.trace import Span
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
-from prefect.logging import get_run_logger
+from prefect.logging import get_logger
 
 from blocks.ltx_model import LTXModel
 from flows.worker_report import report_part
@@ -88,7 +88,8 @@ def _tell(run: UUID, labels: Labels) -> None:
         with get_client(httpx_settings=_APART, sync_client=True) as client:
             client.update_flow_run_labels(run, labels)
     except UNREACHABLE as error:
-        get_run_logger().warning("what the run used is not written down: %s", error)
+        # Not on the run's page: that is at the server, too.
+        get_logger("accounts").warning("what run %s used is not written down: %s", run, error)
 
 
 def _added(run: FlowRun, used: Usage, videos: int) -> Labels:
