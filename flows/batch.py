@@ -45,7 +45,7 @@ def generate_batch(  # noqa: PLR0917 - the fields of the run form
     manifest: str,
     output: str | None = None,
     deployment: str | None = None,
-    concurrency: Annotated[int, Field(ge=1, le=256)] = 2,
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 4,
     max_rows: Annotated[int, Field(ge=1)] = 1000,
     max_gpu_seconds: Annotated[float, Field(gt=0)] = 8 * 3600,
     model: str = DEFAULT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,14 +26,18 @@ _RETRIES = {PREFECT_CLIENT_MAX_RETRIES: 1}
 """A server on SQLite often refuses the first time. One that is away is not waited for: a pass that
 is done is to be kept at once."""
 
+_SECONDS_APART = 1.0
+"""Quicker steps are told together: nobody sees more, and a server on SQLite refuses others while
+it writes."""
+
 
 @contextmanager
 def pass_progress(stage: StageName, steps: int) -> Iterator[OnStep]:
     """Show a progress artifact that grows with each of ``steps`` steps.
 
     The server is told from a thread of its own, so that a slow one does not hold a GPU up; steps
-    that end while it is being told are told together. One that cannot be reached costs the
-    artifact, not the pass.
+    that end while it is being told, or within a second, are told together. One that cannot be
+    reached costs the artifact, not the pass.
     """
     logger = get_run_logger()
     with temporary_settings(_RETRIES):
@@ -46,12 +51,15 @@ def pass_progress(stage: StageName, steps: int) -> Iterator[OnStep]:
         artifact = tell(
             create_progress_artifact, 0.0, key=stage.replace("_", "-"), description=description
         )
-        told = [artifact]
+        told, told_at = [artifact], time.monotonic()
 
         def on_step(done: int, total: int) -> None:
+            nonlocal told_at
             logger.info("%s: step %d of %d", stage, done, total)
             tell_stepped(stage, done, total)
-            if told[-1].done() or done == total:
+            due = told[-1].done() and time.monotonic() - told_at >= _SECONDS_APART
+            if due or done == total:
+                told_at = time.monotonic()
                 told.append(tell(_update, artifact, 100 * done / total))
 
         yield on_step

@@ -48,7 +48,7 @@ def batch(  # noqa: PLR0917 - typer reads the options off the signature
             show_default=False,
         ),
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Rows at a time.")] = 2,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Rows at a time.")] = 4,
     max_rows: Annotated[int, typer.Option(min=1, help="Refuse a manifest with more.")] = 1000,
     max_gpu_seconds: Annotated[
         float, typer.Option(min=1, help="Refuse what is estimated to cost more, on an H200.")
