@@ -15,6 +15,7 @@ SMALL = Bench(
 PEAKS = {"documented": {"gib": 4.0, "seconds": 8.0}, "flow": {"gib": 2.0, "seconds": 6.0}}
 
 
+@pytest.mark.slow
 def test_the_table_comes_from_both_sides(prefect_server: None, tmp_path: Path) -> None:
     """Forwards are counted, stages told apart, and every comparison has figures of both sides."""
     found = measure(SMALL, furnished(tmp_path, threads=1), peaks=PEAKS)
@@ -37,6 +38,10 @@ def test_the_table_comes_from_both_sides(prefect_server: None, tmp_path: Path) -
         assert float(ratio) > 0
     (run,) = found.flow
     assert 0 < run.overhead < run.whole.wall
+    assert 0 < run.completed <= run.whole.wall
+    (unchecked,) = found.unchecked
+    assert "screen_frames" in run.stages_that("ran")
+    assert "screen_frames" not in unchecked.stages_that("ran")
     assert {row[:2] for row in parts.rows} >= {("documented", "export"), ("flow", "write_video")}
     assert "| wall seconds |" in targets.markdown()
 

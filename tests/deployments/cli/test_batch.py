@@ -19,6 +19,7 @@ dog,a dog,,480p,1:1,{frames},2,2,1
 """
 
 
+@pytest.mark.slow
 def test_a_table_becomes_clips(ltx: Ltx, prefect_server: None, tmp_path: Path) -> None:
     """A line a row on stderr, counts on stdout; 1 while a row fails, 0 once it is corrected."""
     (tmp_path / "in").mkdir()

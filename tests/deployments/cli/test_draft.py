@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from ltxv.media.frames import read_frames
@@ -17,6 +18,7 @@ SMALL = [
 ]
 
 
+@pytest.mark.slow
 def test_drafts_are_made_looked_at_and_refined(
     ltx: Ltx, prefect_server: None, tmp_path: Path
 ) -> None:

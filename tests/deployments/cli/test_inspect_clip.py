@@ -16,6 +16,7 @@ from tests.deployments.cli.conftest import Ltx
 from tests.deployments.cli.test_generate import SMALL
 
 
+@pytest.mark.slow
 def test_a_clip_says_what_made_it_and_makes_itself_again(
     ltx: Ltx, prefect_server: None, tmp_path: Path
 ) -> None:

@@ -251,6 +251,7 @@ def cached(result: dict[str, Any]) -> set[str]:
     return {stage for stage, state in states_of(result).items() if state == "cached"}
 
 
+@pytest.mark.slow
 def test_sweeps_and_batches_of_this_machine_are_gone_on_with(
     new_house: Callable[..., House], ltx: Ltx, tmp_path: Path
 ) -> None:

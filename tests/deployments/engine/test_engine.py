@@ -382,6 +382,7 @@ def test_after_a_fault_the_engine_starts_anew() -> None:
         assert engine.process.poll() is None
 
 
+@pytest.mark.slow
 def test_one_socket_has_one_engine(engine: Served, tmp_path: Path) -> None:
     """A second engine on a socket, or one on a file, is one clear error."""
     small_pass(engine.client)
