@@ -9,16 +9,19 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.house import House, open_house
+from benchmarks.fleet import serving
+from benchmarks.house import House, furnished, open_house
 from benchmarks.machine import command, machine
 from benchmarks.repeat import interleaved, median, spread
 from benchmarks.samples import PHOTO
@@ -29,6 +32,7 @@ from blocks.media_store.place import anywhere
 from flows.batch import generate_batch
 from flows.generate import generate_video
 from ltxv.request import parse_request
+from tests.postgres import serving_postgres
 
 LOOP = "loop"
 _GOAL = 1.0
@@ -43,7 +47,7 @@ class Bench:
     warm_ups: int = 1
     threads: int = 1
     frames: int = 9
-    at_once: Sequence[int] = (2,)
+    at_once: Sequence[int] = (4, 2)
 
     def requests(self, photo: str) -> list[dict[str, Any]]:
         """Return the rows, each with a seed and a prompt of its own."""
@@ -111,6 +115,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=Bench.frames)
     parser.add_argument("--at-once", type=int, nargs="+", default=Bench.at_once, metavar="N")
     parser.add_argument("--threads", type=int, default=Bench.threads, help="of PyTorch")
+    parser.add_argument(
+        "--postgres", action="store_true", help="have the server keep its data there, not in SQLite"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
     asked = parser.parse_args()
     bench = Bench(
@@ -120,11 +127,13 @@ def main() -> None:
         threads=asked.threads,
         at_once=asked.at_once,
     )
-    with open_house(threads=bench.threads) as house:
+    opened = _on_postgres if asked.postgres else open_house
+    with opened(threads=bench.threads) as house:
         found = measure(bench, house)
+    database = "Postgres" if asked.postgres else "SQLite"
     report = Report(
-        name="batch",
-        title=f"{bench.rows} requests of {bench.frames} frames with a photo, on a CPU",
+        name="batch_postgres" if asked.postgres else "batch",
+        title=f"{bench.rows} requests of {bench.frames} frames with a photo, on a CPU, {database}",
         command=command("benchmarks.batch"),
         machine=machine(),
         tables=[found.table()],
@@ -132,6 +141,15 @@ def main() -> None:
     )
     report.write(asked.results)
     print(report.markdown())
+
+
+@contextmanager
+def _on_postgres(*, threads: int) -> Iterator[House]:
+    with tempfile.TemporaryDirectory(prefix="ltx-bench-") as name:
+        folder = Path(name) / "pg"
+        folder.mkdir()
+        with serving_postgres(folder, fsync=True) as address, serving(address) as ours:
+            yield furnished(ours, threads)
 
 
 def _loop(bench: Bench, house: House) -> float:

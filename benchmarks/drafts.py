@@ -73,7 +73,10 @@ class Findings:
     def table(self) -> Table:
         """Return work and time of both sides, and their ratios."""
         here = _tokens(self.bench.request())
-        default = _tokens(photo_request(PHOTO, aspect_ratio="16:9"))
+        large = {
+            frames: _tokens(photo_request(PHOTO, aspect_ratio="16:9", number_of_frames=frames))
+            for frames in (121, 161, 257)
+        }
         sides = [self.rounds[FULL], self.rounds[DRAFTED]]
         counts = [_same([one.forwards for one in side]) for side in sides]
         seconds = [[one.seconds for one in side] for side in sides]
@@ -84,9 +87,12 @@ class Findings:
                 _row("forwards, first pass", [float(count["first_pass"]) for count in counts]),
                 _row("forwards, second pass", [float(count["second_pass"]) for count in counts]),
                 _judged("PFLOP of 13B forwards, this size", [_pflop(c, here) for c in counts]),
-                _judged(
-                    "PFLOP of 13B forwards, 720p of 121 frames",
-                    [_pflop(count, default) for count in counts],
+                *(
+                    _judged(
+                        f"PFLOP of 13B forwards, 720p of {frames} frames",
+                        [_pflop(count, tokens) for count in counts],
+                    )
+                    for frames, tokens in large.items()
                 ),
                 (
                     "wall seconds, tiny on this CPU",
@@ -117,15 +123,20 @@ def main() -> None:
     parser.add_argument("--drafts", type=int, default=Bench.drafts)
     parser.add_argument("--threads", type=int, default=Bench.threads, help="of PyTorch")
     parser.add_argument("--frames", type=int, default=Bench().fields["number_of_frames"])
+    parser.add_argument("--resolution", default=Bench().fields["resolution"])
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
     asked = parser.parse_args()
-    fields = {**Bench().fields, "number_of_frames": asked.frames}
+    fields = {
+        **Bench().fields,
+        "number_of_frames": asked.frames,
+        "resolution": asked.resolution,
+    }
     bench = Bench(drafts=asked.drafts, repeats=asked.repeats, threads=asked.threads, fields=fields)
     with open_house(threads=bench.threads) as house:
         found = measure(bench, house)
     report = Report(
         name="drafts",
-        title=f"Drafts of {asked.frames} frames at 480p, with a photo, on a CPU",
+        title=f"Drafts of {asked.frames} frames at {asked.resolution}, with a photo, on a CPU",
         command=command("benchmarks.drafts"),
         machine=machine(),
         tables=[found.table()],

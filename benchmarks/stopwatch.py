@@ -7,10 +7,11 @@ the costs of a run add up; ``Part.name`` tells where it lies, as in ``second_pas
 from __future__ import annotations
 
 import functools
+import math
 import resource
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
@@ -70,10 +71,16 @@ class CudaClock(WallClock):
 
 @dataclass
 class Stopwatch:
-    """Costs of the parts of one run, by name; each thread has its own stack of open parts."""
+    """Costs of the parts of one run, by name; each thread has its own stack of open parts.
+
+    Of parts at the same time in several threads, each has the CPU time of all.
+    """
 
     clock: WallClock = field(default_factory=WallClock)
     parts: dict[str, Cost] = field(default_factory=dict)
+    spans: list[tuple[float, float]] = field(default_factory=list)
+    """Beginning and end of each outermost part, seconds of ``now``."""
+    now: Callable[[], float] = time.perf_counter
     _open: threading.local = field(default_factory=threading.local, repr=False)
 
     @contextmanager
@@ -83,6 +90,7 @@ class Stopwatch:
         path = f"{stack[-1][0]}/{name}" if stack else name
         inner: list[Cost] = []
         stack.append((path, inner))
+        began = self.now()
         mark = self.clock.start()
         try:
             yield
@@ -91,6 +99,8 @@ class Stopwatch:
             stack.pop()
             if stack:
                 stack[-1][1].append(spent)
+            else:
+                self.spans.append((began, self.now()))
             own = spent.without(sum(inner, Cost()))
             self.parts[path] = self.parts.get(path, Cost()) + own
 
@@ -114,6 +124,15 @@ class Stopwatch:
         """Return the cost of the parts named, wherever they lie and all inside them excluded."""
         wanted = [cost for path, cost in self.parts.items() if path.rpartition("/")[2] in names]
         return sum(wanted, Cost())
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """Return how long at least one of some spans lasted."""
+    seconds, reached = 0.0, -math.inf
+    for began, ended in sorted(spans):
+        seconds += max(0.0, ended - max(began, reached))
+        reached = max(reached, ended)
+    return seconds
 
 
 def timing(run: Callable[[], Any]) -> Callable[[], Cost]:

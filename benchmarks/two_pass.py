@@ -63,6 +63,9 @@ def measure(bench: Bench, house: House, *, peaks: Mapping[str, Mapping[str, floa
             "documented": lambda: _documented(recipe, bench, Path(folder), tiled=True),
             "documented, untiled": lambda: _documented(recipe, bench, Path(folder), tiled=False),
             "flow": lambda: house.make(bench.request(), house.new_store()),
+            "flow, unchecked": lambda: house.make(
+                bench.request(enable_safety_checker=False), house.new_store()
+            ),
         }
         interleaved(arms, bench.warm_ups)
         found = interleaved(arms, bench.repeats)
@@ -72,6 +75,7 @@ def measure(bench: Bench, house: House, *, peaks: Mapping[str, Mapping[str, floa
         documented=[run for run in found["documented"] if isinstance(run, Stopwatch)],
         untiled=[run for run in found["documented, untiled"] if isinstance(run, Stopwatch)],
         flow=[run for run in found["flow"] if isinstance(run, FlowRun)],
+        unchecked=[run for run in found["flow, unchecked"] if isinstance(run, FlowRun)],
         again=[house.make(bench.request(), store) for _ in range(bench.repeats)],
         changed=house.make(bench.request(**SECOND_PASS_CHANGE), store),
         peaks=peaks,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.stopwatch import Cost, Stopwatch, WallClock
+from benchmarks.stopwatch import Cost, Stopwatch, WallClock, covered
 
 
 class Ticks(WallClock):
@@ -86,3 +86,22 @@ def test_real_clocks_see_work_and_children() -> None:
         sum(range(2_000_000))
     assert watch.parts["work"].cpu > 0
     assert watch.parts["work"].wall > 0
+
+
+def test_parts_at_the_same_time_are_covered_once() -> None:
+    """Time in which two threads work counts once, and time in which none does not at all."""
+    assert covered([(5.0, 8.0), (0.0, 2.0), (1.0, 3.0), (6.0, 7.0)]) == 6.0
+    assert covered([]) == 0.0
+
+
+def test_the_spans_are_those_of_outermost_parts() -> None:
+    """A part inside another adds no span of its own."""
+    clock = Ticks()
+    watch = Stopwatch(clock, now=lambda: clock.now)
+    with watch.part("pass"), watch.part("forward"):
+        clock.now += 3
+    clock.now += 1
+    with watch.part("decode"):
+        clock.now += 2
+    assert watch.spans == [(0, 3), (4, 6)]
+    assert covered(watch.spans) == 5
