@@ -1,6 +1,6 @@
 """Makes pictures of these pages from what the commands really print and write.
 
-``python docs/pictures.py [terminals] [sheets] [pages]`` runs them with a store and a Prefect server
+``python docs/pictures.py [terminals] [store] [sheets] [pages]`` runs them with a store and a Prefect server
 of their own, on the tiny checkpoint; all if none is named.
 """
 
@@ -61,6 +61,7 @@ def main() -> None:
         with temporary_settings({PREFECT_API_URL: f"{server}/api"}):
             kinds = {
                 "terminals": lambda: _terminals(desk),
+                "store": lambda: _store(desk),
                 "sheets": lambda: _sheets(desk),
                 "pages": lambda: _pages(desk, server),
             }
@@ -81,6 +82,13 @@ def _terminals(desk: _Desk) -> None:
     killed = desk.killed([*made, "--seed", "8"], at="second_pass 1/3")
     run = next(line for line in killed if line.startswith("Flow run")).split()[-1]
     _keep("resume.svg", [[killed, [*desk.run(["resume"]), *desk.run(["resume", run[:4]])]]])
+
+
+def _store(desk: _Desk) -> None:
+    made = ["generate", "request.json", "--model", "tiny"]
+    for seed in ("11", "12"):
+        desk.run([*made, "--seed", seed])
+    _keep("storage.svg", [[desk.sizes(".ltx/store")]])
 
 
 def _sheets(desk: _Desk) -> None:
@@ -165,6 +173,13 @@ class _Desk:
     def run(self, command: Sequence[str], *, code: int = 0) -> list[str]:
         """Run a command that ends with an exit code, and return what it prints."""
         return _Run(command, self.place, self._home).lines(code=code)
+
+    def sizes(self, folder: str) -> list[str]:
+        """Return what ``du`` says of the folders in one."""
+        command = ["du", "--human-readable", "--max-depth=1", folder]
+        told = subprocess.run(command, cwd=self.place, capture_output=True, text=True, check=True)
+        lines = sorted(told.stdout.expandtabs().splitlines(), key=lambda line: line.split()[1])
+        return [f"$ {' '.join(command)}", *lines]
 
     def killed(self, command: Sequence[str], *, at: str) -> list[str]:
         """Run a command that is killed once it prints a text, and return what it prints."""
