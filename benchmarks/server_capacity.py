@@ -131,7 +131,7 @@ def open_targets() -> Iterator[list[Target]]:
         if installed("postgres") and installed("initdb"):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ltx-bench-")))
             (folder / "pg").mkdir()
-            address = stack.enter_context(serving_postgres(folder / "pg", fsync=True))
+            address = stack.enter_context(serving_postgres(folder / "pg", fsync=True)).address
             targets.append(_target(POSTGRES, address, stack))
         else:
             print(

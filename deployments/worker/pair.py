@@ -23,6 +23,12 @@ from deployments.worker.state import PairState
 from deployments.worker.whereabouts import DOOR
 
 _ANSWER_SECONDS = 2.0
+_PATIENCE = {
+    # A server that is away is asked again for 8 minutes, each time after twice as long.
+    "PREFECT_CLIENT_MAX_RETRIES": "8",
+    # One whose database is away says so by an internal error, of which a run would die.
+    "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
+}
 
 
 class Settings(NamedTuple):
@@ -159,8 +165,7 @@ def _environment(at: Path, settings: Settings) -> dict[str, str]:
         # that are due within 10 seconds unless told otherwise.
         "PREFECT_WORKER_PREFETCH_SECONDS": "0",
         "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2"),
-        # A server that is away is asked again for 8 minutes, each time after twice as long.
-        "PREFECT_CLIENT_MAX_RETRIES": os.environ.get("PREFECT_CLIENT_MAX_RETRIES", "8"),
+        **{name: os.environ.get(name, value) for name, value in _PATIENCE.items()},
         # Prefect's own handler ends a run whose log nobody reads any more: its worker was killed.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": LINE_HANDLER,
     }

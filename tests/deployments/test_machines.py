@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,25 +15,28 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blocks.media_store import MediaStore
 from blocks.run_notes import noted_run
+from tests.deployments.worker.evidence import jobs, state_of
 from tests.deployments.worker.plant import (
     BIN,
+    LONG,
     Plant,
     Server,
     Worker,
     kill_family,
+    wait_until,
 )
 from tests.deployments.worker.test_faults import house_around
 from tests.ports import free_port
-from tests.postgres import serving_postgres
+from tests.postgres import Postgres, serving_postgres
 from tests.programs import program
 from tests.s3_server import S3Server
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A database server of its own."""
-    with serving_postgres(tmp_path_factory.mktemp("pg")) as address:
-        yield address
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A database server that tests may kill and start again."""
+    with serving_postgres(tmp_path_factory.mktemp("pg")) as one:
+        yield one
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +54,9 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def server(postgres: str, redis: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(
+    postgres: Postgres, redis: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     """An API server without services, and its services in a process of their own."""
     folder = tmp_path_factory.mktemp("server")
     together = {
@@ -63,7 +69,7 @@ def server(postgres: str, redis: str, tmp_path_factory: pytest.TempPathFactory) 
         "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_URL": f"{redis}/0",
         "PREFECT_SERVER_DOCKET_URL": f"{redis}/1",
     }
-    one = Server(folder, postgres, "--no-services", **together)
+    one = Server(folder, postgres.address, "--no-services", **together)
     one.start()
     services = subprocess.Popen(
         [str(BIN / "prefect"), "server", "services", "start"],
@@ -78,11 +84,9 @@ def server(postgres: str, redis: str, tmp_path_factory: pytest.TempPathFactory) 
     one.kill()
 
 
-@pytest.mark.slow
-def test_two_machines_share_the_work_and_what_they_made(
-    server: Server, s3_server: S3Server, tmp_path: Path
-) -> None:
-    """Both take runs; what both need is made once; a video of either opens from the bucket."""
+@pytest.fixture(scope="module")
+def store(server: Server, s3_server: S3Server) -> MediaStore:
+    """The bucket, as the fleet is set up with it."""
     given = {"LTX_STORE_ROOT": "s3://machines/ltx", "LTX_STORE_ENDPOINT": s3_server.endpoint}
     keys = {"LTX_STORE_KEY": s3_server.key, "LTX_STORE_SECRET": s3_server.secret}
     for _ in range(2):  # as at every start
@@ -93,8 +97,23 @@ def test_two_machines_share_the_work_and_what_they_made(
             timeout=180,
             stdout=subprocess.DEVNULL,
         )
-    store = MediaStore.load("default")
-    plant = Plant(house_around(store), tmp_path, **machine(tmp_path, "first"))
+    return MediaStore.load("default")
+
+
+@pytest.fixture(scope="module")
+def plant(store: MediaStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+    """The first machine."""
+    folder = tmp_path_factory.mktemp("plant")
+    one = Plant(house_around(store), folder, **machine(folder, "first"))
+    yield one
+    one.worker.kill()
+
+
+@pytest.mark.slow
+def test_two_machines_share_the_work_and_what_they_made(
+    plant: Plant, store: MediaStore, tmp_path: Path
+) -> None:
+    """Both take runs; what both need is made once; a video of either opens from the bucket."""
     second = Worker(plant.pool, tmp_path, **machine(tmp_path, "second"))
     try:
         runs = [plant.ask(seed=seed) for seed in range(1, 5)]
@@ -111,7 +130,22 @@ def test_two_machines_share_the_work_and_what_they_made(
             assert {pool.name for pool in client.read_work_pools()} >= {"gpu", "cpu"}
     finally:
         second.kill()
-        plant.worker.kill()
+
+
+@pytest.mark.slow
+def test_runs_outlive_the_database(plant: Plant, store: MediaStore, postgres: Postgres) -> None:
+    """A Postgres that is killed in a pass and away for a while costs the run nothing."""
+    run = plant.ask(seed=11, **LONG)
+    plant.worker.meet(run)
+    postgres.kill()
+    wait_until(lambda: jobs(plant, run, "decode") == 1, seconds=60, what=plant.worker.said)
+    time.sleep(5)
+    postgres.start()
+    assert state_of(plant.ended(run)).is_completed(), plant.worker.said()
+    assert noted_run(str(run.id), store) is not None
+    for stage in ("first_pass", "second_pass", "decode"):
+        assert jobs(plant, run, stage) == 1
+    assert state_of(plant.ended(plant.ask(seed=12))).is_completed()
 
 
 def machine(folder: Path, name: str) -> dict[str, str]:
