@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -37,7 +39,11 @@ _LONGEST_SECONDS = 1200
 
 @contextmanager
 def serving(database: str | None = None) -> Iterator[Path]:
-    """Serve Prefect's API, on SQLite unless told otherwise, and give a folder of its own."""
+    """Serve Prefect's API, on SQLite unless told otherwise, and give a folder of its own.
+
+    SIGTERM ends this process as Ctrl-C does from here on, so that what it started ends with it.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="ltx-bench-") as name:
         server = Server(Path(name), database)
         try:

@@ -83,7 +83,7 @@ class Findings:
             ("weights of tiny, from the page cache", spread(load.weights for load in self.loads)),
         ]
         columns = ("seconds until", WARM, COLD, "cold / warm", "cold - warm")
-        alone = ("A process by itself has no Prefect in it; the order is that of the engine.",)
+        alone = ("Only what loading needs, without Prefect, in a process that does nothing else.",)
         return [
             Table("Seconds since submission", columns, rows, _NOTES),
             Table("Loading the model in a fresh process, seconds", ("what", "s"), loads, alone),
