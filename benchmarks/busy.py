@@ -41,12 +41,15 @@ def first_to_last(engines: Iterable[Sequence[Span]]) -> Span:
 
 
 def busy_share(engines: Sequence[Sequence[Span]]) -> float:
-    """Return the share of the time between the first job and the last that engines worked.
+    """Return the share of the time that engines worked, each between its own first job and last.
 
-    Of several engines it is the mean; one that had nothing to do was idle all the time.
+    An engine that is done while another has a clip to go is not counted as idle; one that was given
+    nothing at all is.
     """
-    worked = sum(job.seconds for engine in engines for job in engine)
-    return worked / (len(engines) * first_to_last(engines).seconds)
+    whole = first_to_last(engines)
+    there = [first_to_last([jobs]) if jobs else whole for jobs in engines]
+    worked = sum(job.seconds for jobs in engines for job in jobs)
+    return worked / sum(time.seconds for time in there)
 
 
 def waits(jobs: Sequence[Span]) -> list[float]:

@@ -79,7 +79,7 @@ class Round:
 
     @property
     def busy(self) -> float:
-        """Share of that time that the engines worked."""
+        """Share of each one's own time that the engines worked."""
         return busy_share(self.engines)
 
     @property
@@ -140,7 +140,7 @@ class Findings:
         return (
             "Medians, least and most in brackets. Time counts from the first job to the last.",
             paced if self.bench.step_seconds else plain,
-            "Busy: seconds of the engine's jobs over the time; of two engines the mean.",
+            "Busy: seconds of the engine's jobs over its own time from the first to the last.",
             (
                 "Between jobs: from the end of a job to the begin of the next one in the same "
                 "engine. An engine works by one thread; each clip is four jobs."

@@ -32,11 +32,11 @@ def test_only_finished_jobs_are_read_from_the_log() -> None:
 
 
 def test_the_busy_share_counts_from_the_first_job_to_the_last() -> None:
-    """Waits lower it, and of two engines an idle one counts as much as a busy one."""
+    """Waits lower it, and an engine without jobs; one that is done sooner than another does not."""
     jobs = engine((10, 14), (15, 18), (18, 20))
     assert busy_share([jobs]) == pytest.approx(0.9)
     assert waits(jobs) == [1, 0]
-    assert busy_share([jobs, engine((10, 15))]) == pytest.approx((9 + 5) / 20)
+    assert busy_share([jobs, engine((10, 15))]) == pytest.approx((9 + 5) / (10 + 5))
     assert busy_share([jobs, []]) == pytest.approx(0.45)
 
 
