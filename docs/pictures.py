@@ -1,7 +1,7 @@
 """Makes pictures of these pages from what the commands really print and write.
 
-``python docs/pictures.py [terminals] [store] [sheets] [pages]`` runs them with a store and a Prefect
-server of their own, on the tiny checkpoint; all if none is named.
+``python docs/pictures.py [terminals] [store] [sheets] [pages]`` runs them with a store and a
+Prefect server of their own, on the tiny checkpoint; all if none is named.
 """
 
 from __future__ import annotations
