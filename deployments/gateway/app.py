@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.gateway.access.tokens import router as tokens
 from deployments.gateway.board import AWAY, Board
+from deployments.gateway.busy_server import ask_again_soon
 from deployments.gateway.deadlines import Deadlines
 from deployments.gateway.direct_run import Held, add_direct_run
 from deployments.gateway.drafts.cost import add_drafts_plan
@@ -106,7 +107,8 @@ def create_app(house: House) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with get_client() as prefect, Board(prefect).watching() as board:
+    hooks = {"event_hooks": {"response": [ask_again_soon]}}
+    async with get_client(httpx_settings=hooks) as prefect, Board(prefect).watching() as board:
         app.state.prefect = prefect
         app.state.board = board
         app.state.once = Once(prefect)
