@@ -113,7 +113,7 @@ class Findings:
         mixed = [one for one in self.levels if one.side == "gateway" and one.javascript]
         most = max(mixed, key=lambda one: one.clients)
         slowest = percentile(most.polls.took, 99)
-        fewer = [one.load.requests for one in mixed if 1 < one.clients < most.clients]
+        fewer = [one.load.requests for one in mixed if one.clients < most.clients]
         grows = most.load.requests / max(fewer) if fewer else math.nan
         queued, sent = self.queued, self.uploaded
         refused = sum(one.refused for one in self.levels if one.side == "gateway")

@@ -69,12 +69,13 @@ async def measure(bench: Bench, furniture: Furniture) -> Findings:
         _say("looked at the queue")
         waiting = [one for one in ids if one not in running]
         polled = _spread(running, waiting)[: bench.most]
+        asked = [(gateway, number, 0.5) for number in bench.clients]
+        asked += [(gateway, bench.most, 0.0)]
+        asked += [(prefect, number, 0.5) for number in bench.clients]
         levels = [
-            await _level(side, polled, bench, house, clients=number)
-            for side in (gateway, prefect)
-            for number in bench.clients
+            await _level(side, polled, bench, house, clients=number, javascript=part)
+            for side, number, part in asked
         ]
-        levels.append(await _level(gateway, polled, bench, house, clients=bench.most, javascript=0))
         sent = await upload(house.gateway, furniture.key, house.gateway_process, size=bench.upload)
     return Findings(levels=levels, queued=queued, submits_a_second=len(ids) / took, uploaded=sent)
 
@@ -86,7 +87,7 @@ async def _level(
     house: GatewayHouse,
     *,
     clients: int,
-    javascript: float = 0.5,
+    javascript: float,
 ) -> Level:
     _say(f"{side.name}, {clients} clients")
     async with polling(side, polled, mixed(clients, javascript=javascript)) as polls:

@@ -6,7 +6,11 @@ import asyncio
 import time
 
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
+    temporary_settings,
+)
 from pytest_httpserver import HTTPServer
 
 from deployments.gateway.busy_server import ask_again_soon
@@ -23,7 +27,11 @@ def test_a_busy_server_is_asked_again_in_a_moment(httpserver: HTTPServer) -> Non
         async with get_client(httpx_settings=hooks) as client:
             return await client.count_flow_runs()
 
-    with temporary_settings({PREFECT_API_URL: httpserver.url_for("/api")}):
+    settings = {
+        PREFECT_API_URL: httpserver.url_for("/api"),
+        PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False,
+    }
+    with temporary_settings(settings):
         began = time.monotonic()
         assert asyncio.run(count()) == 7
     assert time.monotonic() - began < 1.5
