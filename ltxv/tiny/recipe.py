@@ -56,7 +56,7 @@ class Effort:
     drawings: int = 24
     shapes: Sequence[Shape] = field(default=SHAPES)
     fitted: int = 140_000
-    steps: int = 1000
+    steps: int = 2000
 
 
 def write_checkpoint(
