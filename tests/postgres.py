@@ -45,18 +45,23 @@ class Postgres:
             *[program("postgres"), "-D", str(data), "-p", str(self._port), "-k", str(folder)],
             *["-c", "listen_addresses=127.0.0.1", "-c", f"fsync={'on' if fsync else 'off'}"],
         ]
+        self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Serve it, and wait until it answers."""
-        self._process = subprocess.Popen(
-            self._command, user=self._user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
         ready = [program("pg_isready"), "-h", "127.0.0.1", "-p", str(self._port), "-q"]
         until = time.monotonic() + _READY_SECONDS
         while subprocess.call(ready) != 0:
-            assert time.monotonic() < until, "no Postgres"
+            assert time.monotonic() < until, self._log.read_text()
+            if self._process is None or self._process.poll() is not None:
+                # Again, where what an earlier one left is not gone yet.
+                self._process = self._begun()
             time.sleep(0.2)
+
+    def _begun(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(self._command, user=self._user, stdout=log, stderr=log)
 
     def end(self) -> None:
         """Let it end as it should."""
