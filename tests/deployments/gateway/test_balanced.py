@@ -68,7 +68,7 @@ def test_a_direct_run_that_is_made_again_elsewhere_goes_on(
     gateway: Gateway, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gateway that was left does not cancel what the other one is held open for."""
-    monkeypatch.setattr(direct_run, "_GRACE_SECONDS", 2)
+    monkeypatch.setattr(direct_run, "_GRACE_SECONDS", 3 * once._SOON_SECONDS)
     prompt, headers = f"elsewhere {uuid.uuid4()}", {"user-agent": PYTHON}
     with httpx.Client(headers=headers) as client, pytest.raises(httpx.ReadTimeout):
         client.post(f"{gateway.url}/run/{MULTICONDITIONING}", json={"prompt": prompt}, timeout=1)
@@ -80,7 +80,7 @@ def test_a_direct_run_that_is_made_again_elsewhere_goes_on(
         states.append(run_of(id_).state.name)
         complete(gateway, id_)
 
-    ends = threading.Timer(5, end)
+    ends = threading.Timer(5 * once._SOON_SECONDS, end)
     ends.start()
     with httpx.Client(headers=headers, timeout=30) as client:
         made = client.post(f"{other}/run/{MULTICONDITIONING}", json={"prompt": prompt})
