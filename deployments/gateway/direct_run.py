@@ -39,26 +39,30 @@ class Held:
         self._held: Counter[UUID] = Counter()
         self._leaving: set[asyncio.Task[None]] = set()
 
-    async def over(self, run: UUID, request: Request) -> Run | None:
+    async def over(self, run: Run, request: Request) -> Run | None:
         """Wait until a run is over and return it; None if it was deleted.
+
+        Args:
+            run: As it was when this call got it: once another gateway has it, it says so.
+            request: The call.
 
         Raises:
             Failure: The caller went away.
         """
         connection = connection_of(request)
-        self._held[run] += 1
+        self._held[run.id] += 1
         try:
-            async for seen in self._board.changes(run, every=_BEAT_SECONDS):
+            async for seen in self._board.changes(run.id, every=_BEAT_SECONDS):
                 if seen is None or seen.over:
                     return seen
                 if connection.is_closed or await request.is_disconnected():
-                    self._leave(seen)
+                    self._leave(run)
                     raise Failure.of_type("client_disconnected", "the client went away")
             return None
         finally:
-            self._held[run] -= 1
-            if not self._held[run]:
-                del self._held[run]
+            self._held[run.id] -= 1
+            if not self._held[run.id]:
+                del self._held[run.id]
 
     def _leave(self, run: Run) -> None:
         task = asyncio.create_task(self._cancel_unless_held(run))
@@ -99,7 +103,7 @@ def _run_at(endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
         run = await submitted(request, endpoint, asks)
         headers = {REQUEST_ID: str(run.id)}
         try:
-            seen = await held.over(run.id, request)
+            seen = await held.over(run, request)
             if seen is None:
                 raise Failure.of_type("internal_error", "the run was deleted")
             content = await result_of(seen, request)

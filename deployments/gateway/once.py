@@ -222,6 +222,7 @@ class Once:
     async def _returned(self, run: FlowRun, token: str) -> FlowRun:
         """Have the server keep that a run is this gateway's to answer for from now on."""
         await self._label(run.id, {RETURNED: token})
+        run.labels = {**run.labels, RETURNED: token}
         return run
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
