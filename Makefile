@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Files of tests side by side, each process with servers of its own: they wait a lot.
+# Files of tests side by side, each process with servers of its own: they wait a lot, slow ones more.
 BESIDE := --numprocesses 2 --dist loadfile
 # The hosted endpoint's JavaScript client, against the gateway.
 CLIENTS := tests/clients
@@ -52,7 +52,7 @@ test: install  ## Run the tests, but for the slow ones
 	$(BIN)/pytest $(BESIDE)
 
 test-slow: install browser servers $(CLIENTS)/node_modules  ## Run the slow tests; needs Node.js with npm
-	$(BIN)/pytest $(BESIDE) -m slow
+	$(BIN)/pytest $(BESIDE) --numprocesses 3 -m slow
 
 pictures: install browser  ## Make the pictures of the docs anew that show pages
 	LTX_PICTURES=docs $(BIN)/pytest -m slow tests/deployments/ui

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 # Before anything imports a library that reads them.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -34,8 +36,26 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     Heartbeats are off: ending one costs every flow run up to a second.
     """
-    with (
-        prefect_test_harness(server_startup_timeout=120),
-        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
-    ):
+    harness = prefect_test_harness(server_startup_timeout=120)
+    harness.__enter__()
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield
+    # Seen once: Prefect waited for ever for its events to be sent, when all tests had passed.
+    with suppress(TimeoutError), _at_most(seconds=60):
+        harness.__exit__(None, None, None)
+
+
+@contextmanager
+def _at_most(*, seconds: int) -> Iterator[None]:
+    """Raise TimeoutError in the main thread where something takes longer."""
+
+    def give_up(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
