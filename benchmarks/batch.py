@@ -148,7 +148,7 @@ def _on_postgres(*, threads: int) -> Iterator[House]:
     with tempfile.TemporaryDirectory(prefix="ltx-bench-") as name:
         folder = Path(name) / "pg"
         folder.mkdir()
-        with serving_postgres(folder, fsync=True) as address, serving(address) as ours:
+        with serving_postgres(folder, fsync=True) as one, serving(one.address) as ours:
             yield furnished(ours, threads)
 
 
