@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Files of tests side by side, each process with servers of its own: they wait a lot, slow ones more.
-BESIDE := --numprocesses 2 --dist loadfile
+BESIDE := --dist loadfile --numprocesses
 # The hosted endpoint's JavaScript client, against the gateway.
 CLIENTS := tests/clients
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -49,10 +49,10 @@ demo: install  ## Make a video from sample media; its address is in the last lin
 	@$(BIN)/ltx demo
 
 test: install  ## Run the tests, but for the slow ones
-	$(BIN)/pytest $(BESIDE)
+	$(BIN)/pytest $(BESIDE) 2
 
 test-slow: install browser servers $(CLIENTS)/node_modules  ## Run the slow tests; needs Node.js with npm
-	$(BIN)/pytest $(BESIDE) --numprocesses 3 -m slow
+	$(BIN)/pytest $(BESIDE) 3 -m slow
 
 pictures: install browser  ## Make the pictures of the docs anew that show pages
 	LTX_PICTURES=docs $(BIN)/pytest -m slow tests/deployments/ui
