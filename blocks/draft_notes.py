@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from blocks.media_store import MediaStore
 from blocks.media_store.keys import NOTES, drafts_name
+from blocks.run_notes import noted
 from ltxv.frozen import Frozen
 from ltxv.refs import MediaRef, Ref
 from ltxv.result import VideoResult
@@ -63,8 +64,4 @@ def noted_drafts(run: str, store: MediaStore) -> DraftsNote | None:
         Misconfigured: The store denies access.
         Transient: The store cannot be reached.
     """
-    content = store.own_place(NOTES).read(drafts_name(run))
-    try:
-        return None if content is None else DraftsNote.model_validate_json(content)
-    except ValidationError:
-        return None
+    return noted(drafts_name(run), DraftsNote, store)

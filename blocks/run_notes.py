@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -14,6 +14,8 @@ from ltxv.errors import LTXError, Refused, Transient
 from ltxv.frozen import Frozen
 from ltxv.refs import Ref
 from ltxv.result import File, VideoResult
+
+Note = TypeVar("Note", bound=Frozen)
 
 
 class RunNote(Frozen):
@@ -40,9 +42,19 @@ def noted_run(run: str, store: MediaStore) -> RunNote | None:
         Misconfigured: The store denies access.
         Transient: The store cannot be reached.
     """
-    content = store.own_place(NOTES).read(note_name(run))
+    return noted(note_name(run), RunNote, store)
+
+
+def noted(name: str, kind: type[Note], store: MediaStore) -> Note | None:
+    """Return the note of a name; None if there is none that can be read.
+
+    Raises:
+        Misconfigured: The store denies access.
+        Transient: The store cannot be reached.
+    """
+    content = store.own_place(NOTES).read(name)
     try:
-        return None if content is None else RunNote.model_validate_json(content)
+        return None if content is None else kind.model_validate_json(content)
     except ValidationError:
         return None
 
